@@ -1,0 +1,69 @@
+"""The gateway's settings: read once from `TIDEGATE_*` environment variables, then only passed on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import AnyHttpUrl, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIB = 1 << 20
+
+
+class Settings(BaseSettings):
+    """Every setting of the gateway; `TIDEGATE_HTTP_PORT` sets `http_port`, and so on."""
+
+    model_config = SettingsConfigDict(env_prefix="TIDEGATE_", extra="ignore", frozen=True)
+
+    http_host: str = Field("127.0.0.1", description="address of the inference and admin API")
+    http_port: int = Field(8080, ge=0, le=65535, description="port of the inference and admin API; 0 picks one")
+    ops_host: str = Field("127.0.0.1", description="address of /metrics, /livez and /readyz")
+    ops_port: int = Field(8081, ge=0, le=65535, description="port of /metrics, /livez and /readyz; 0 picks one")
+
+    triton_urls: str = Field(
+        "http://127.0.0.1:8000",
+        description="Triton's HTTP base URL (this version speaks to exactly one)",
+    )
+    triton_admin_header: str = Field(
+        "x-tidegate-triton-admin", description="header that opens Triton's restricted APIs"
+    )
+    triton_admin_secret: SecretStr | None = Field(None, description="value of that header")
+    triton_admin_secret_file: Path | None = Field(None, description="file that holds that value")
+    triton_connections: int = Field(64, ge=1, description="most open connections to Triton")
+    triton_connect_timeout: float = Field(2.0, gt=0, description="seconds to wait for a connection to Triton")
+    model_load_timeout: float = Field(120.0, gt=0, description="seconds one model load may take")
+    catalog_interval: float = Field(1.0, gt=0, description="seconds between looks at what Triton serves")
+
+    state_dir: Path = Field(Path(".tidegate"), description="SQLite and generated keys; kept at mode 0700")
+    database_url: str | None = Field(
+        None, description="SQLAlchemy URL of the control plane; SQLite in the state directory by default"
+    )
+    key_pepper: SecretStr | None = Field(
+        None, description="secret mixed into every stored key hash; generated into the state directory by default"
+    )
+    admin_key: SecretStr | None = Field(
+        None, description="bootstrap admin key (`tg_<id>_<secret>`); generated and shown once by default"
+    )
+    principals_interval: float = Field(
+        0.5, gt=0, lt=1, description="seconds between looks for changed keys; a revoked key dies within it"
+    )
+
+    max_body_bytes: int = Field(64 * MIB, ge=1, description="largest request body, also after decompression")
+    request_timeout: float = Field(30.0, gt=0, description="seconds a request may take, waiting included")
+    body_timeout: float = Field(30.0, gt=0, description="seconds a client may take to send its body")
+    max_in_flight: int | None = Field(
+        None, ge=1, description="most requests of one model inside Triton; 2 × instances × max batch by default"
+    )
+    max_queue: int = Field(256, ge=0, description="most requests of one model that wait in the gateway")
+    drain_delay: float = Field(
+        0.0, ge=0, description="seconds after SIGTERM in which requests are still accepted while /readyz says 503"
+    )
+    drain_timeout: float = Field(25.0, gt=0, description="seconds in-flight requests get to finish after that")
+
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least severe level logged")
+    access_log: bool = Field(True, description="log one line per request")
+
+    @property
+    def triton_url(self) -> str:
+        """Triton's base URL without a trailing slash, checked to be plain HTTP."""
+        return str(AnyHttpUrl(self.triton_urls)).rstrip("/")
