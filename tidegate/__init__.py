@@ -1,1 +1,5 @@
+"""The command line: the only package that knows all the others."""
 
+from importlib.metadata import version
+
+__version__ = version("tidegate")

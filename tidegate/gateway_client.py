@@ -1,0 +1,63 @@
+"""HTTP client of a running gateway: `/admin/v1` and the few calls `tidegate up` makes."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+from tidegate.errors import GatewayRefused, GatewayUnreachable
+
+
+class GatewayClient:
+    """Calls one gateway with one key; every failure is a `CommandError` with a sentence."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self._url = url
+        # trust_env off: a proxy variable of the user's shell must not see the key.
+        self._client = httpx.Client(
+            base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30, trust_env=False
+        )
+
+    def __enter__(self) -> GatewayClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def get(self, path: str) -> Any:
+        """Return the JSON answer to GET `path`."""
+        return self._call("GET", path)
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """Return the JSON answer to POST `path` with `body`."""
+        return self._call("POST", path, body)
+
+    def delete(self, path: str) -> Any:
+        """Return the JSON answer to DELETE `path`."""
+        return self._call("DELETE", path)
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        try:
+            response = self._client.request(method, path, json=body)
+        except httpx.HTTPError as error:
+            raise GatewayUnreachable(
+                f"No gateway answers at {self._url} ({error}). Start one with `make up`, or name its "
+                "address with --url or TIDEGATE_URL."
+            ) from None
+        if response.is_error:
+            raise GatewayRefused(_sentence(response), response.status_code)
+        return response.json() if response.content else None
+
+
+def _sentence(response: httpx.Response) -> str:
+    try:
+        message = response.json()["error"]
+    except (ValueError, KeyError, TypeError):
+        return f"The gateway answered {response.status_code} without saying why; look into its log."
+    if response.status_code == httpx.codes.UNAUTHORIZED:
+        return f"{message} The command line uses TIDEGATE_ADMIN_KEY, else .tidegate/admin-key."
+    return str(message)
