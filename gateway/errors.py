@@ -20,6 +20,8 @@
       BadUpstream           502  Triton answered with something that is no answer
       DeadlineExceeded      504  no answer within the request's deadline
 
+    CannotStart             never on the wire: the process says why and exits
+
 Each protocol turns an error into its own native shape in `gateway.api`, once. Messages are sentences for
 the client: they never hold upstream text, paths or stack traces; what the operator needs is logged where
 the error is raised.
@@ -159,3 +161,7 @@ class DeadlineExceeded(GatewayError):
 
     status = 504
     code = "deadline_exceeded"
+
+
+class CannotStart(Exception):
+    """The gateway cannot start as it is set up; the message says what to change."""

@@ -1,1 +1,1 @@
-
+"""Projects and API keys: stored in SQL, followed in memory, asked by every request."""
