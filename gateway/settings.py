@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from pydantic import AnyHttpUrl, Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIB = 1 << 20
@@ -16,9 +17,13 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TIDEGATE_", extra="ignore", frozen=True)
 
     http_host: str = Field("127.0.0.1", description="address of the inference and admin API")
-    http_port: int = Field(8080, ge=0, le=65535, description="port of the inference and admin API; 0 picks one")
+    http_port: int = Field(
+        8080, ge=0, le=65535, description="port of the inference and admin API; 0 picks one"
+    )
     ops_host: str = Field("127.0.0.1", description="address of /metrics, /livez and /readyz")
-    ops_port: int = Field(8081, ge=0, le=65535, description="port of /metrics, /livez and /readyz; 0 picks one")
+    ops_port: int = Field(
+        8081, ge=0, le=65535, description="port of /metrics, /livez and /readyz; 0 picks one"
+    )
 
     triton_urls: str = Field(
         "http://127.0.0.1:8000",
@@ -39,7 +44,8 @@ class Settings(BaseSettings):
         None, description="SQLAlchemy URL of the control plane; SQLite in the state directory by default"
     )
     key_pepper: SecretStr | None = Field(
-        None, description="secret mixed into every stored key hash; generated into the state directory by default"
+        None,
+        description="secret mixed into every stored key hash; generated into the state directory by default",
     )
     admin_key: SecretStr | None = Field(
         None, description="bootstrap admin key (`tg_<id>_<secret>`); generated and shown once by default"
@@ -49,21 +55,43 @@ class Settings(BaseSettings):
     )
 
     max_body_bytes: int = Field(64 * MIB, ge=1, description="largest request body, also after decompression")
+    max_response_bytes: int = Field(256 * MIB, ge=1, description="largest answer accepted from Triton")
     request_timeout: float = Field(30.0, gt=0, description="seconds a request may take, waiting included")
     body_timeout: float = Field(30.0, gt=0, description="seconds a client may take to send its body")
     max_in_flight: int | None = Field(
-        None, ge=1, description="most requests of one model inside Triton; 2 × instances × max batch by default"
+        None,
+        ge=1,
+        description="most requests of one model inside Triton; 2 × instances × max batch by default",
     )
     max_queue: int = Field(256, ge=0, description="most requests of one model that wait in the gateway")
+    keep_alive_timeout: int = Field(75, ge=1, description="seconds an idle client connection is kept open")
     drain_delay: float = Field(
-        0.0, ge=0, description="seconds after SIGTERM in which requests are still accepted while /readyz says 503"
+        0.0,
+        ge=0,
+        description="seconds after SIGTERM in which requests are still accepted while /readyz says 503",
     )
-    drain_timeout: float = Field(25.0, gt=0, description="seconds in-flight requests get to finish after that")
+    drain_timeout: float = Field(
+        25.0, gt=0, description="seconds in-flight requests get to finish after that"
+    )
 
-    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least severe level logged")
+    log_level: str = Field(
+        "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least severe level logged"
+    )
     access_log: bool = Field(True, description="log one line per request")
 
     @property
     def triton_url(self) -> str:
-        """Triton's base URL without a trailing slash, checked to be plain HTTP."""
-        return str(AnyHttpUrl(self.triton_urls)).rstrip("/")
+        """Triton's base URL without a trailing slash."""
+        return self.triton_urls.rstrip("/")
+
+    @field_validator("triton_urls")
+    @classmethod
+    def _one_plain_url(cls, value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            plain = parts.scheme == "http" and parts.hostname and parts.port != 0 and parts.path in ("", "/")
+        except ValueError:
+            plain = False
+        if not plain or "@" in value or "?" in value or "#" in value or "," in value:
+            raise ValueError("write one URL like http://127.0.0.1:8000, without credentials and path")
+        return value

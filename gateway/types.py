@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import struct
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from typing import TypeAlias
@@ -28,6 +29,50 @@ ITEM_SIZES: Mapping[str, int] = {
     "FP64": 8,
 }
 DATATYPES = frozenset({*ITEM_SIZES, "BYTES"})
+_ELEMENT_LENGTH = struct.Struct("<I")
+
+
+def pack_elements(elements: Iterable[bytes]) -> bytes:
+    """Return the layout of the given elements, in order."""
+    parts: list[bytes] = []
+    for element in elements:
+        parts.append(_ELEMENT_LENGTH.pack(len(element)))
+        parts.append(element)
+    return b"".join(parts)
+
+
+def iterate_elements(data: TensorBytes) -> Iterator[bytes]:
+    """Yield the elements of a BYTES tensor.
+
+    Raises:
+        ValueError: a length prefix is cut off or points past the end.
+    """
+    view, end, position = memoryview(data), len(data), 0
+    while position < end:
+        start = position + 4
+        if start > end:
+            raise ValueError("a length prefix is cut off")
+        position = start + _ELEMENT_LENGTH.unpack_from(view, position)[0]
+        if position > end:
+            raise ValueError("an element's length points past the end of the data")
+        yield bytes(view[start:position])
+
+
+def count_elements(data: TensorBytes) -> int:
+    """Return the number of elements of a BYTES tensor without copying any.
+
+    Raises:
+        ValueError: a length prefix is cut off or points past the end.
+    """
+    end, position, count = len(data), 0, 0
+    while position < end:
+        if position + 4 > end:
+            raise ValueError("a length prefix is cut off")
+        position += 4 + _ELEMENT_LENGTH.unpack_from(data, position)[0]
+        count += 1
+    if position > end:
+        raise ValueError("an element's length points past the end of the data")
+    return count
 
 
 @dataclass(frozen=True, slots=True)

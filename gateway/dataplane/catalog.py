@@ -1,0 +1,171 @@
+"""The gateway's cached view of what Triton serves.
+
+Polled; a poll that fails leaves the last good view in place, so that names still resolve while Triton is
+away and callers hear 503 instead of 404.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gateway.dataplane.validation import RequestValidator
+from gateway.errors import GatewayError
+from gateway.metrics import Metrics
+from gateway.triton import IndexEntry, TritonRepository
+from gateway.triton.repository import READY
+from gateway.types import ModelSpec
+
+logger = logging.getLogger(__name__)
+
+# A version's files never change, but its instance count may: look again from time to time.
+_SPEC_POLLS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Servable:
+    """One version and the checks prepared for it."""
+
+    spec: ModelSpec
+    validator: RequestValidator
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogEntry:
+    """One model.
+
+    Attributes:
+        name: the model.
+        versions: by version; the last ones known when none is ready now.
+        default: the highest version, "" when none was ever seen.
+        ready: whether `versions` are served now.
+    """
+
+    name: str
+    versions: Mapping[str, Servable]
+    default: str
+    ready: bool
+
+
+class Catalog:
+    """Follows Triton's repository index.
+
+    Args:
+        repository: where to look.
+        interval: seconds between looks.
+        metrics: shows `triton_up` and `model_ready`.
+        on_index: called with every fresh index.
+    """
+
+    def __init__(
+        self,
+        repository: TritonRepository,
+        *,
+        interval: float,
+        metrics: Metrics,
+        on_index: Callable[[Sequence[IndexEntry]], None],
+    ) -> None:
+        self._repository = repository
+        self._interval = interval
+        self._metrics = metrics
+        self._on_index = on_index
+        self._entries: Mapping[str, CatalogEntry] = {}
+        self._polls = 0
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.triton_up = False
+
+    @property
+    def entries(self) -> Mapping[str, CatalogEntry]:
+        """Every model of the repository, by name; replaced as a whole, never changed."""
+        return self._entries
+
+    async def start(self) -> None:
+        """Look once, then keep looking in the background."""
+        await self.poll()
+        self._task = asyncio.create_task(self._follow(), name="catalog")
+
+    async def stop(self) -> None:
+        """Stop looking."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    def refresh(self) -> None:
+        """Look again now instead of after the interval."""
+        self._wake.set()
+
+    async def poll(self) -> None:
+        """Look once; a failure is logged at its first occurrence and remembered in `triton_up`."""
+        try:
+            index = await self._repository.index()
+            self._entries = await self._view(index)
+        except GatewayError as error:
+            if self.triton_up or not self._polls:
+                logger.warning("triton_down", extra={"reason": error.message})
+            self._polls += 1
+            self.triton_up = False
+            self._metrics.triton_up.set(0)
+            return
+        if not self.triton_up:
+            logger.info("triton_up", extra={"models": len(self._entries)})
+        self._polls += 1
+        self.triton_up = True
+        self._metrics.triton_up.set(1)
+        self._on_index(index)
+
+    async def _follow(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._interval):
+                    await self._wake.wait()
+            self._wake.clear()
+            try:
+                await self.poll()
+            except Exception:
+                # Whatever Triton sent, the view must go on being followed.
+                logger.exception("catalog_poll_failed")
+
+    async def _view(self, index: Sequence[IndexEntry]) -> Mapping[str, CatalogEntry]:
+        ready: dict[str, list[str]] = {}
+        for row in index:
+            versions = ready.setdefault(row.name, [])
+            if row.state == READY and row.version.isdecimal():
+                versions.append(row.version)
+        view = {name: await self._entry(name, versions) for name, versions in ready.items()}
+        for entry in (*self._entries.values(), *view.values()):
+            now = view.get(entry.name)
+            for version in entry.versions:
+                served = now is not None and now.ready and version in now.versions
+                self._metrics.model_ready.labels(entry.name, version).set(served)
+        return view
+
+    async def _entry(self, name: str, ready: Sequence[str]) -> CatalogEntry:
+        before = self._entries.get(name)
+        known = before.versions if before else {}
+        versions: dict[str, Servable] = {}
+        for version in ready:
+            servable = known.get(version)
+            if servable is None or before is None or not before.ready or self._polls % _SPEC_POLLS == 0:
+                servable = await self._servable(name, version, servable)
+            if servable is not None:
+                versions[version] = servable
+        if versions:
+            return CatalogEntry(name, versions, max(versions, key=int), ready=True)
+        return CatalogEntry(name, known, max(known, key=int, default=""), ready=False)
+
+    async def _servable(self, name: str, version: str, before: Servable | None) -> Servable | None:
+        try:
+            spec = await self._repository.spec(name, version)
+        except GatewayError as error:
+            logger.warning(
+                "spec_unreadable", extra={"model": name, "version": version, "reason": error.message}
+            )
+            return before
+        if before is not None and before.spec == spec:
+            return before
+        return Servable(spec, RequestValidator(spec))
