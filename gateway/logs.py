@@ -11,7 +11,12 @@ import msgspec
 
 _ENCODER = msgspec.json.Encoder(enc_hook=str)
 # Everything a LogRecord carries by itself; the rest came through `extra=` and is logged as fields.
-_OWN_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
+_OWN_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {
+    "message",
+    "asctime",
+    "color_message",
+    "taskName",
+}
 
 
 class JsonFormatter(logging.Formatter):
@@ -47,5 +52,8 @@ def configure(level: str) -> None:
         logger = logging.getLogger(name)
         logger.handlers[:] = []
         logger.propagate = True
+    # Their progress reports say nothing the gateway's own lines do not.
+    for name in ("uvicorn.error", "alembic"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     # uvicorn's access log has neither request id nor project; the gateway writes its own line.
     logging.getLogger("uvicorn.access").disabled = True

@@ -6,7 +6,7 @@ what a client merely asked for is counted under `unknown`, so a client cannot cr
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 UNKNOWN = "unknown"
 
@@ -23,6 +23,8 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
         r = self.registry
+        # process_*: memory, CPU seconds, open files of this process.
+        ProcessCollector(registry=r)
         self.build_info = Gauge(
             "tidegate_build_info", "Always 1; the label tells the gateway's version.", ["version"], registry=r
         )
@@ -67,7 +69,15 @@ class Metrics:
             registry=r,
         )
         self.auth_failures = Counter(
-            "tidegate_auth_failures", "Requests without a valid key or scope, by error code.", ["code"], registry=r
+            "tidegate_auth_failures",
+            "Requests without a valid key or scope, by error code.",
+            ["code"],
+            registry=r,
+        )
+        self.control_plane_up = Gauge(
+            "tidegate_control_plane_up",
+            "Whether the control plane's database answers; at 0 the keys known still serve.",
+            registry=r,
         )
         self.request_bytes = Counter(
             "tidegate_request_body_bytes", "Bytes of request bodies received.", ["protocol"], registry=r

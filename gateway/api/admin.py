@@ -37,7 +37,7 @@ def _in_future(value: datetime) -> datetime:
     return value
 
 
-ProjectName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}\Z")]
+ProjectName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Scope = Literal["infer", "read", "deploy", "admin"]
 
 
@@ -54,9 +54,7 @@ class NewProject(_In):
 class NewKey(_In):
     """What is needed to create an API key."""
 
-    project: ProjectName = Field(
-        "default", description="the project that owns it; created if it does not exist"
-    )
+    project: ProjectName = Field("default", description="owner; created if it does not exist")
     name: Annotated[str, StringConstraints(max_length=200), AfterValidator(_single_line)] = Field(
         "", description="what it is for"
     )

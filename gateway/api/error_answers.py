@@ -75,13 +75,9 @@ def _problem(problem: dict[str, Any]) -> str:
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
     status = getattr(error, "status_code", 500)
     if status == NotFound.status:
-        return answer(
-            request, NotFound("There is nothing at this path; look into /openapi.json for what there is.")
-        )
+        return answer(request, NotFound("There is nothing at this path; /openapi.json lists what there is."))
     if status == MethodNotAllowed.status:
-        return answer(
-            request, MethodNotAllowed("This path does not take this method; see the `Allow` header.")
-        )
+        return answer(request, MethodNotAllowed("This path does not take this method; see `Allow`."))
     return answer(request, BadRequest("The request body cannot be read; send valid JSON."))
 
 

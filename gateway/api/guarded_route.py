@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.types import Message
 
@@ -83,6 +84,9 @@ class GuardedRoute(APIRoute):
                 return response
             except GatewayError as error:
                 status = error.status
+                raise
+            except RequestValidationError:
+                status = BadRequest.status
                 raise
             finally:
                 if self.guard.access_log:

@@ -13,9 +13,7 @@ from gateway.errors import Unauthenticated
 from gateway.types import Principal
 
 # One sentence for every cause, so that an answer does not tell which part of a guess was right.
-MESSAGE = (
-    "No valid API key came with the request; send one as `Authorization: Bearer <key>` or `X-API-Key: <key>`."
-)
+MESSAGE = "No valid API key came with the request; send one in `Authorization: Bearer <key>` or `X-API-Key`."
 CHALLENGE = 'Bearer realm="tidegate"'
 _BEARER = b"bearer "
 _NO_KEY = bytes(32)

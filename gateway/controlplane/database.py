@@ -1,4 +1,4 @@
-"""The connection to the control plane's database; the one place that knows the difference between databases."""
+"""The connection to the control plane's database; knows what differs between databases."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def database_url(configured: str | None, state_dir: Path) -> URL:
     driver = DRIVERS.get(url.get_backend_name())
     if driver is None:
         raise CannotStart(
-            f"TIDEGATE_DATABASE_URL names `{url.get_backend_name()}`; this version supports {', '.join(DRIVERS)}."
+            f"TIDEGATE_DATABASE_URL names `{url.get_backend_name()}`; use one of: {', '.join(DRIVERS)}."
         )
     return url.set(drivername=driver)
 

@@ -14,8 +14,8 @@ ID_ALPHABET = string.ascii_lowercase + string.digits
 # Base 62: url-safe and free of `_`, which separates the three parts.
 SECRET_ALPHABET = string.ascii_letters + string.digits
 ID_LENGTH = 12
-SECRET_LENGTH = 43  # 43 × log2(62) = 256 bits
-# The shortest secret accepted holds 33 × log2(62) = 196 bits, the longest id fits a log line.
+SECRET_LENGTH = 43  # 43 * log2(62) = 256 bits
+# The shortest secret accepted holds 33 * log2(62) = 196 bits, the longest id fits a log line.
 _FORM = re.compile(rb"tg_([a-z0-9]{4,32})_[A-Za-z0-9]{33,128}")
 MAX_LENGTH = len(PREFIX) + 1 + 32 + 1 + 128
 

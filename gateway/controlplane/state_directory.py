@@ -104,6 +104,7 @@ class StateDirectory:
             with contextlib.suppress(OSError):
                 draft.unlink()
             raise CannotStart(
-                f"{self.path} cannot be written ({error.strerror}); set TIDEGATE_STATE_DIR to a writable directory."
+                f"{self.path} cannot be written ({error.strerror}); "
+                "set TIDEGATE_STATE_DIR to a writable directory."
             ) from error
         return draft

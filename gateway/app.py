@@ -1,0 +1,105 @@
+"""The composition root: everything the gateway is made of is constructed here, once."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import FastAPI
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
+
+from gateway.api import error_answers
+from gateway.api.admin import Admin, admin_routes
+from gateway.api.guarded_route import Guard
+from gateway.api.ops import ops_app
+from gateway.controlplane.authenticator import Authenticator
+from gateway.controlplane.control_plane import ControlPlane
+from gateway.controlplane.database import Database, database_url
+from gateway.controlplane.pepper import load_pepper
+from gateway.controlplane.principals import Principals
+from gateway.controlplane.state_directory import StateDirectory
+from gateway.controlplane.store import Store
+from gateway.drain import Drain
+from gateway.metrics import Metrics
+from gateway.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """A gateway that is built and can be started.
+
+    Attributes:
+        api: the inference and admin API.
+        ops: metrics and probes.
+        drain: told when the gateway is about to stop.
+        control_plane: projects and keys.
+    """
+
+    api: FastAPI
+    ops: ASGIApp
+    drain: Drain
+    control_plane: ControlPlane
+
+    async def start(self) -> None:
+        """Start what runs in the background.
+
+        Raises:
+            CannotStart: when the gateway cannot work as it is set up.
+        """
+        await self.control_plane.start()
+
+    async def stop(self) -> None:
+        """Stop it in the opposite order."""
+        await self.control_plane.stop()
+
+
+def create_app(settings: Settings) -> Gateway:
+    """Build the gateway; nothing is connected, opened or listened to before `start`.
+
+    Raises:
+        CannotStart: when the settings contradict what is found on this machine.
+    """
+    metrics = Metrics()
+    metrics.build_info.labels(_version()).set(1)
+    state = StateDirectory(settings.state_dir)
+    if settings.database_url is None:
+        state.create()
+    pepper = load_pepper(settings, state)
+    database = Database(database_url(settings.database_url, settings.state_dir))
+    store = Store(database)
+    principals = Principals(store, settings.principals_interval, metrics.control_plane_up)
+    control_plane = ControlPlane(settings, state, database, store, principals, pepper)
+    drain = Drain()
+
+    authenticator = Authenticator(principals, pepper)
+    guard = Guard(authenticator, metrics, settings.access_log)
+    api = _api([*admin_routes(Admin(store, pepper, principals.refresh), guard)])
+    ops = ops_app(metrics.registry, (drain.not_ready, control_plane.not_ready))
+    return Gateway(api, ops, drain, control_plane)
+
+
+def _api(routes: list[BaseRoute]) -> FastAPI:
+    # No /docs: its page loads scripts from a content delivery network. No slash redirects: their target
+    # would be built from the client's Host header.
+    api = FastAPI(
+        title="Tidegate",
+        version=_version(),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        redirect_slashes=False,
+    )
+    error_answers.install(api)
+    api.router.routes.extend(routes)
+    return api
+
+
+def _version() -> str:
+    try:
+        return version("tidegate")
+    except PackageNotFoundError:
+        return "unknown"
