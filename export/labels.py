@@ -1,0 +1,35 @@
+"""Labels files: one class name per line, in the order of the output's elements."""
+
+import hashlib
+import math
+from pathlib import Path
+
+from export.errors import SpecError
+from export.spec import Output
+
+
+def read_labels(path: Path, output: Output) -> bytes:
+    """The content of a labels file that fits its output.
+
+    Raises:
+        SpecError: not UTF-8, an empty line, or another number of lines than the output has elements.
+    """
+    try:
+        content = path.read_bytes()
+        lines = content.decode("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path}: cannot read the labels ({error}); give a UTF-8 text file") from error
+    wanted = math.prod(output.dims)
+    if len(lines) != wanted:
+        raise SpecError(
+            f"{path}: {len(lines)} labels for output {output.name}, which has {wanted} elements; "
+            "write one label per line"
+        )
+    if not all(line.strip() for line in lines):
+        raise SpecError(f"{path}: line {[bool(line.strip()) for line in lines].index(False) + 1} is empty")
+    return content
+
+
+def labels_file_name(output: Output, content: bytes) -> str:
+    """Name in the model directory, after the content: versions with other labels never share a file."""
+    return f"{output.name}.{hashlib.sha256(content).hexdigest()[:12]}.labels.txt"

@@ -1,0 +1,78 @@
+"""The manifest: where a version comes from, what was measured, and the hash of every file in it."""
+
+import importlib.metadata
+import json
+import platform
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from export.conversion import Conversion
+from export.repository import MANIFEST, file_record
+from export.spec_file import SpecFile
+
+FORMAT_VERSION = 1
+
+
+def manifest_bytes(folder: Path, version: int, source: SpecFile, conversion: Conversion) -> bytes:
+    """The manifest of a staged version.
+
+    Args:
+        folder: the staged version, complete but for its manifest.
+        version: the version it becomes.
+        source: the spec it was exported from.
+        conversion: what was measured.
+    """
+    spec = source.spec
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    content = {
+        "format_version": FORMAT_VERSION,
+        "model": spec.model,
+        "version": version,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "target": spec.target,
+        "precision": spec.precision,
+        "seed": spec.seed,
+        "graph": dict(conversion.graph),
+        "parity": conversion.as_dict()["parity"],
+        "checkpoint": dict(conversion.checkpoint),
+        "training": _training(source),
+        "tools": _tools(conversion),
+        "source": _git(source.path.parent),
+        "spec": {"file": source.path.name, "content": spec.model_dump(mode="json"), "text": source.text},
+        "files": {str(path.relative_to(folder)): file_record(path) for path in files},
+    }
+    return json.dumps(content, indent=2).encode() + b"\n"
+
+
+def _training(source: SpecFile) -> Any:
+    """The training metadata: the file the spec names, else `<checkpoint>.training.json`, else None."""
+    path = source.training or source.checkpoint.with_suffix(".training.json")
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def _tools(conversion: Conversion) -> dict[str, str]:
+    try:
+        own = importlib.metadata.version("tidegate")
+    except importlib.metadata.PackageNotFoundError:
+        own = "unknown"
+    return {"tidegate": own, "python": platform.python_version(), **conversion.versions}
+
+
+def _git(folder: Path) -> dict[str, object] | None:
+    """Commit of the repository that holds the spec, and whether its folder differs from it."""
+    commit = _git_output(folder, "rev-parse", "HEAD")
+    if commit is None:
+        return None
+    return {"git_commit": commit, "modified": bool(_git_output(folder, "status", "--porcelain", "--", "."))}
+
+
+def _git_output(folder: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
