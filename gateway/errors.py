@@ -8,6 +8,7 @@
       Forbidden             403  a valid key that lacks the scope
       NotFound              404  unknown, or not permitted: the two are indistinguishable
       MethodNotAllowed      405
+      BodyTimeout           408  the body did not arrive in time
       Conflict              409
       TooLarge              413  body or tensor over its limit
       UnsupportedMedia      415  content type or encoding
@@ -84,6 +85,13 @@ class MethodNotAllowed(GatewayError):
 
     status = 405
     code = "method_not_allowed"
+
+
+class BodyTimeout(GatewayError):
+    """The body did not arrive in time."""
+
+    status = 408
+    code = "body_timeout"
 
 
 class Conflict(GatewayError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from time import perf_counter
 
 from gateway.errors import DeadlineExceeded, Overloaded
 from gateway.metrics import Metrics
@@ -67,10 +68,9 @@ class Gate:
             return 0.0
         if len(self._waiters) >= self._max_queue:
             raise Overloaded(QUEUE_FULL)
-        loop = asyncio.get_running_loop()
-        begin = loop.time()
-        await self._wait(loop, deadline)
-        waited = loop.time() - begin
+        begin = perf_counter()
+        await self._wait(deadline)
+        waited = perf_counter() - begin
         self._queue_duration.observe(waited)
         return waited
 
@@ -80,8 +80,8 @@ class Gate:
         self._in_flight_gauge.dec()
         self._hand_out()
 
-    async def _wait(self, loop: asyncio.AbstractEventLoop, deadline: float) -> None:
-        waiter: asyncio.Future[None] = loop.create_future()
+    async def _wait(self, deadline: float) -> None:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
         self._queued_gauge.inc()
         try:

@@ -1,0 +1,97 @@
+"""Counts and logs every answered request, once, with resolved names only."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from prometheus_client import Counter, Histogram
+
+from gateway.api.call import Call
+from gateway.metrics import UNKNOWN, Metrics
+
+access_log = logging.getLogger("gateway.access")
+
+CLIENT_GONE = 499
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a request ended.
+
+    Attributes:
+        protocol: of the route.
+        status: HTTP status sent; `CLIENT_GONE` when nobody was left to send it to.
+        code: error code, "" without an error.
+        seconds: from the headers to the end of the answer.
+        sent_bytes: size of the answer's body.
+    """
+
+    protocol: str
+    status: int
+    code: str
+    seconds: float
+    sent_bytes: int
+
+
+class Accounting:
+    """Writes outcomes to the metrics and the access log.
+
+    Args:
+        metrics: where to count.
+        log_requests: whether to write one line per request.
+    """
+
+    def __init__(self, metrics: Metrics, *, log_requests: bool) -> None:
+        self._metrics = metrics
+        self._log_requests = log_requests
+        # `labels()` costs more than counting does; the keys hold resolved names, so both stay small.
+        self._requests: dict[tuple[str, str, str, str, int], Counter] = {}
+        self._durations: dict[tuple[str, str, str], Histogram] = {}
+
+    def settle(self, call: Call, outcome: Outcome) -> None:
+        """Count and log one request."""
+        metrics, record, protocol = self._metrics, call.record, outcome.protocol
+        target = record.model_version
+        model, version = (target.model, target.version) if target else (UNKNOWN, UNKNOWN)
+        project = call.principal.project or UNKNOWN
+        key = (protocol, model, version, project, outcome.status)
+        counter = self._requests.get(key)
+        if counter is None:
+            counter = metrics.requests.labels(protocol, model, version, project, str(outcome.status))
+            self._requests[key] = counter
+        counter.inc()
+        self._duration(protocol, model, version).observe(outcome.seconds)
+        metrics.request_bytes.labels(protocol).inc(len(call.body))
+        metrics.response_bytes.labels(protocol).inc(outcome.sent_bytes)
+        if record.sent:
+            own = outcome.seconds - call.body_seconds - record.queue_seconds - record.triton_seconds
+            metrics.gateway_overhead.labels(protocol).observe(max(0.0, own))
+        if outcome.code in ("unauthenticated", "forbidden"):
+            metrics.auth_failures.labels(outcome.code).inc()
+        elif outcome.code and not record.sent:
+            metrics.refusals.labels(model, project, outcome.code).inc()
+        if self._log_requests:
+            self._log(call, outcome)
+
+    def _duration(self, protocol: str, model: str, version: str) -> Histogram:
+        histogram = self._durations.get((protocol, model, version))
+        if histogram is None:
+            histogram = self._metrics.request_duration.labels(protocol, model, version)
+            self._durations[protocol, model, version] = histogram
+        return histogram
+
+    def _log(self, call: Call, outcome: Outcome) -> None:
+        target = call.record.model_version
+        fields = {
+            "request_id": call.request_id,
+            "protocol": outcome.protocol,
+            "project": call.principal.project or None,
+            "key_id": call.principal.key_id or None,
+            "model": target.model if target else None,
+            "version": target.version if target else None,
+            "status": outcome.status,
+            "code": outcome.code or None,
+            "milliseconds": round(outcome.seconds * 1000, 3),
+        }
+        access_log.info("request", extra=fields)

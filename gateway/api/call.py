@@ -1,0 +1,53 @@
+"""One request on its way through an endpoint, and the answer that comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gateway.dataplane import RequestRecord
+from gateway.types import Principal, TensorBytes
+
+JSON = (b"content-type", b"application/json")
+ANONYMOUS = Principal(key_id="", project="", scopes=frozenset())
+
+
+@dataclass(slots=True)
+class Call:
+    """What a handler gets: everything already authenticated, authorised and within the limits.
+
+    Attributes:
+        request_id: of this request; echoed and logged.
+        raw_headers: as ASGI has them, names in lower case.
+        headers: the same by name; the last one wins.
+        path: the parts of the path the route captured.
+        principal: who asks; `ANONYMOUS` on open routes.
+        body: decompressed.
+        deadline: loop time at which the answer must be there.
+        record: what the data plane learns on the way.
+    """
+
+    request_id: str
+    raw_headers: Sequence[tuple[bytes, bytes]]
+    headers: Mapping[bytes, bytes]
+    path: Mapping[str, str]
+    deadline: float
+    principal: Principal = ANONYMOUS
+    body: bytes = b""
+    body_seconds: float = 0.0
+    record: RequestRecord = field(default_factory=RequestRecord)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back.
+
+    Attributes:
+        body: its parts, in order.
+        status: HTTP status.
+        headers: without Content-Length and X-Request-Id, which the endpoint adds.
+    """
+
+    body: Sequence[TensorBytes]
+    status: int = 200
+    headers: tuple[tuple[bytes, bytes], ...] = (JSON,)
