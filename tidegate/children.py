@@ -45,7 +45,9 @@ class Child:
     def check(self) -> None:
         """Raise `ChildDied`, with the end of the log, if the process has ended."""
         if (code := self.exit_code) is not None:
-            raise ChildDied(f"{self.name} ended with exit status {code}.\n{self.tail()}\nIts whole log: {self.log}")
+            raise ChildDied(
+                f"{self.name} ended with exit status {code}.\n{self.tail()}\nIts whole log: {self.log}"
+            )
 
     def tail(self) -> str:
         """Return the last lines of what this process logged since its start."""

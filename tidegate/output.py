@@ -8,7 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 
 # Data goes to standard output, everything said about it to standard error: pipes stay clean.
@@ -26,11 +33,13 @@ def print_rows(columns: Sequence[str], rows: Iterable[Mapping[str, Any]], *, emp
     """Print rows as a table, or `empty` when there are none.
 
     Args:
-        columns: keys of the rows, in order; a column's title is its key with blanks for underscores.
-        rows: one mapping per row; lists are joined by commas, None is shown as a dash.
+        columns: keys of the rows, in order; a title is its key with blanks for underscores.
+        rows: one mapping per row; lists are joined by commas, None as a dash.
         empty: the sentence that says what to do to get a row.
     """
-    table = Table(*(column.replace("_", " ") for column in columns), box=None, pad_edge=False, header_style="bold")
+    table = Table(
+        *(column.replace("_", " ") for column in columns), box=None, pad_edge=False, header_style="bold"
+    )
     for row in rows:
         table.add_row(*(_cell(row.get(column)) for column in columns))
     if table.row_count:
@@ -41,7 +50,7 @@ def print_rows(columns: Sequence[str], rows: Iterable[Mapping[str, Any]], *, emp
 
 def _cell(value: object) -> str:
     if value is None:
-        return "–"
+        return "-"
     if isinstance(value, list | tuple):
         return ",".join(str(item) for item in value)
     return str(value)

@@ -104,7 +104,9 @@ def running(config: StackConfig) -> Iterator[tuple[Child, Child]]:
     # A new secret at every start: it opens Triton's restricted APIs and nobody but these two needs it.
     secret = os.environ.get("TIDEGATE_TRITON_ADMIN_SECRET") or secrets.token_hex(32)
     environment = {**os.environ, "TIDEGATE_TRITON_ADMIN_SECRET": secret, "PYTHONUNBUFFERED": "1"}
-    triton = Child("The embedded Triton", config.triton_command(), environment, config.state.logs / "triton.log")
+    triton = Child(
+        "The embedded Triton", config.triton_command(), environment, config.state.logs / "triton.log"
+    )
     try:
         gateway = Child(
             "The gateway",

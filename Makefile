@@ -1,0 +1,48 @@
+.DEFAULT_GOAL := help
+.PHONY: help install up test check lint format typecheck samples clean
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+# The first interpreter that Triton's Python stub and torch both support.
+PYTHON ?= $(shell for p in python3 python3.11 python3.12; do \
+	$$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null && echo $$p && break; done)
+INSTALLED := $(VENV)/.installed
+SOURCES := tidegate gateway export embedded samples monitoring tests benchmarks
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: $(INSTALLED) ## Install everything into .venv
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Error: Python 3.11 or 3.12 is needed. On Debian: apt-get install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Error: $(PYTHON) cannot make virtual environments. On Debian: apt-get install python3-venv" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+up: $(INSTALLED) ## Start the embedded Triton and the gateway with the sample models (Ctrl-C stops)
+	@exec $(BIN)/tidegate up
+
+samples: $(INSTALLED) ## Train and export every sample model
+	@$(BIN)/tidegate samples build --all
+
+test: $(INSTALLED) ## Run every test, real Triton included
+	$(BIN)/python -m pytest
+
+check: lint typecheck test ## Lint, format check, types, tests
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+
+typecheck: $(INSTALLED)
+	$(BIN)/mypy
+
+format: $(INSTALLED) ## Format the code and sort the imports
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+clean: ## Remove .venv and caches (models, keys and state stay)
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,17 @@
+"""The sub-commands; a new one is a file here and a line below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import typer
+
+from tidegate.commands import export, keys, models, samples, up, version
+
+COMMANDS: tuple[Callable[..., None], ...] = (up.up, export.export, version.version)
+
+GROUPS: Mapping[str, tuple[typer.Typer, str]] = {
+    "models": (models.app, "Show the versions in the model repository."),
+    "keys": (keys.app, "Create, list and revoke API keys of a running gateway."),
+    "samples": (samples.app, "List, train and export the sample models."),
+}
