@@ -1,0 +1,109 @@
+"""`helm test`: one authenticated inference through the gateway, with a key made for it and revoked after.
+
+Runs in the gateway's image with nothing but the standard library. Environment: GATEWAY_URL, MODEL (empty means
+the first that is ready), TIMEOUT_SECONDS, TIDEGATE_ADMIN_KEY.
+"""
+
+import json
+import math
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+
+URL = os.environ["GATEWAY_URL"].rstrip("/")
+RETRY_SECONDS = 2
+
+
+def call(method, path, key, body=None):
+    """Send one request; return (status, parsed body)."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(URL + path, data=data, method=method)
+    request.add_header("X-API-Key", key)
+    request.add_header("Content-Type", "application/json")
+    # Cluster traffic never goes through a proxy of the environment.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=30) as response:
+            text = response.read()
+            return response.status, json.loads(text) if text else {}
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode(errors="replace")
+
+
+def expect(what, wanted, answer):
+    """Return the body, or end the test with a sentence."""
+    status, body = answer
+    if status != wanted:
+        raise SystemExit(f"{what} answered {status} instead of {wanted}: {body}")
+    return body
+
+
+def first_model(key):
+    """Return the name of a model the gateway serves."""
+    names = [model if isinstance(model, str) else model["name"] for model in models(key)]
+    ready = [name for name in names if call("GET", f"/v2/models/{name}/ready", key)[0] == 200]
+    if not ready:
+        raise LookupError(f"no model is ready (known: {names}); publish one into the model repository")
+    return ready[0]
+
+
+def models(key):
+    """Return the list of models this key may use."""
+    return expect("GET /v1/models", 200, call("GET", "/v1/models", key))["models"]
+
+
+def zeros(tensor, batch):
+    """Return an input tensor of zeros (or empty strings) that fits the model's metadata."""
+    shape = [1 if size == -1 else size for size in tensor["shape"]]
+    if batch and shape:
+        shape[0] = 1
+    fill = {"BYTES": "", "BOOL": False}.get(tensor["datatype"], 0)
+    data = [fill] * math.prod(shape)
+    return {"name": tensor["name"], "datatype": tensor["datatype"], "shape": shape, "data": data}
+
+
+def infer(key):
+    """Run one inference and check that the answer has the outputs of the model."""
+    model = os.environ.get("MODEL") or first_model(key)
+    path = f"/v2/models/{model}"
+    metadata = expect(f"GET {path}", 200, call("GET", path, key))
+    inputs = [zeros(tensor, tensor["shape"][:1] == [-1]) for tensor in metadata["inputs"]]
+    answer = expect(f"POST {path}/infer", 200, call("POST", f"{path}/infer", key, {"inputs": inputs}))
+    got, wanted = ({tensor["name"] for tensor in source["outputs"]} for source in (answer, metadata))
+    if got != wanted:
+        raise SystemExit(f"{model} answered with outputs {sorted(got)} instead of {sorted(wanted)}")
+    return model
+
+
+def until_deadline(action):
+    """Repeat `action` while the gateway or its models are not there yet."""
+    deadline = time.monotonic() + float(os.environ.get("TIMEOUT_SECONDS", "60"))
+    while True:
+        try:
+            return action()
+        except (OSError, LookupError) as error:
+            if time.monotonic() > deadline:
+                raise SystemExit(f"Gave up: {error}") from None
+            time.sleep(RETRY_SECONDS)
+
+
+def main():
+    """Create a key, infer, revoke it, and see that it is dead."""
+    admin = os.environ["TIDEGATE_ADMIN_KEY"]
+    new = {"project": "helm-test", "name": "helm test", "scopes": ["infer", "read"]}
+    created = until_deadline(lambda: expect("POST /admin/v1/keys", 201, call("POST", "/admin/v1/keys", admin, new)))
+    try:
+        model = until_deadline(lambda: infer(created["key"]))
+    finally:
+        path = f"/admin/v1/keys/{created['key_id']}"
+        expect(f"DELETE {path}", 200, call("DELETE", path, admin))
+    # Other gateways learn of it within a second.
+    time.sleep(1)
+    expect("a revoked key", 401, call("GET", "/v1/models", created["key"]))
+    print(f"ok: {model} answered through {URL}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
