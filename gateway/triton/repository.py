@@ -61,7 +61,7 @@ class _InstanceGroup(msgspec.Struct):
     count: int = 1
 
 
-class _Policy(msgspec.Struct):
+class _Policy(msgspec.Struct, frozen=True):
     decoupled: bool = False
 
 
