@@ -1,0 +1,55 @@
+"""What all dashboards share: marks for restarts and rollouts, and colours."""
+
+from __future__ import annotations
+
+from monitoring.config import GATEWAY_JOB, TRITON_JOB, RuleConfig
+from monitoring.dashboards.builder import Annotation, Threshold
+
+ANNOTATIONS = (
+    Annotation(
+        "Triton restarts",
+        "increase(tidegate_embedded_triton_restarts_total[1m]) > 0",
+        "Triton restarted",
+        "red",
+    ),
+    Annotation(
+        "Model process restarts",
+        "increase(tidegate_embedded_model_process_restarts_total[1m]) > 0",
+        "Process of {{model}} restarted",
+        "orange",
+    ),
+    Annotation(
+        "Rollout weight",
+        "max by (endpoint) (changes(tidegate_rollout_candidate_weight[1m])) > 0",
+        "Weight of {{endpoint}}'s candidate changed",
+        "purple",
+    ),
+    Annotation(
+        "Version changes",
+        "max by (endpoint, alias) (changes(tidegate_alias_version[1m])) > 0",
+        "{{endpoint}}: {{alias}} moved",
+        "blue",
+    ),
+)
+
+UP_COLOURS = (Threshold(None, "red"), Threshold(1, "green"))
+
+
+def error_colours(config: RuleConfig) -> tuple[Threshold, ...]:
+    """Return the colours of an error share: the objective, then ten times it."""
+    budget = round(1 - config.objectives.availability, 6)
+    return (Threshold(None, "green"), Threshold(budget, "orange"), Threshold(10 * budget, "red"))
+
+
+def limit_colours(limit: float) -> tuple[Threshold, ...]:
+    """Return green below `limit` and red from it."""
+    return (Threshold(None, "green"), Threshold(limit, "red"))
+
+
+def up(job: str) -> str:
+    """Return PromQL for the number of targets of `job` that answer."""
+    return f'sum(up{{job="{job}"}})'
+
+
+GATEWAY_UP = up(GATEWAY_JOB)
+TRITON_UP = up(TRITON_JOB)
