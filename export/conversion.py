@@ -54,7 +54,7 @@ class ParityRow:
 
     Attributes:
         output: name of the output.
-        batch: rows in the batch.
+        batch: rows compared.
         reference: `pytorch`, or `alone` for the artifact's own answer to each row by itself.
         max_abs: largest absolute difference.
         max_rel: largest difference relative to the reference, over the elements above `atol`.

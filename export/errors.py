@@ -92,6 +92,7 @@ ERRORS: tuple[type[ExportError], ...] = (
     CheckpointError,
     ConversionError,
     GateError,
+    RepositoryWriteError,
     ToolError,
 )
 """What the conversion process may report to its parent, by class name."""

@@ -123,16 +123,11 @@ def _publish(
     conversion: "Conversion",
     version: int | None,
 ) -> "Publication":
-    from export.manifest import manifest_bytes
+    from export.manifest import manifest_writer
     from export.publish import publish
 
-    return publish(
-        repository,
-        stage,
-        source.spec.model,
-        lambda number: manifest_bytes(stage.version, number, source, conversion),
-        version=version,
-    )
+    manifest = manifest_writer(stage.version, source, conversion)
+    return publish(repository, stage, source.spec.model, manifest, version=version)
 
 
 class _Meter:

@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 from export.errors import SpecError
+from export.repository import LABELS_SUFFIX
 from export.spec import Output
 
 
@@ -32,4 +33,4 @@ def read_labels(path: Path, output: Output) -> bytes:
 
 def labels_file_name(output: Output, content: bytes) -> str:
     """Name in the model directory, after the content: versions with other labels never share a file."""
-    return f"{output.name}.{hashlib.sha256(content).hexdigest()[:12]}.labels.txt"
+    return f"{output.name}.{hashlib.sha256(content).hexdigest()[:12]}{LABELS_SUFFIX}"

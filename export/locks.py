@@ -6,15 +6,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from export.durable import disk_errors
+
+REPOSITORY_LOCK = ".lock"
+
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock file `path`, waiting for whoever has it.
+def repository_lock(repository: Path) -> Iterator[None]:
+    """Wait for and hold the lock of a model repository.
 
-    The file stays: deleting it would let a third process lock a new file of the same name while a second
-    one still waits for the old.
+    One lock for all models: it is held for a few renames only, and Triton takes every further directory in
+    the repository for a model. The file stays: deleting it would let a third process lock a new file of the
+    same name while a second one still waits for the old.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    with disk_errors(repository):
+        descriptor = _open(repository / REPOSITORY_LOCK)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -24,10 +30,14 @@ def locked(path: Path) -> Iterator[None]:
 
 def try_lock(path: Path) -> int | None:
     """The descriptor of the lock file `path`, now held, or None when somebody else holds it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = _open(path)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
         return None
     return descriptor
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)

@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import platform
 import subprocess
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,21 +16,23 @@ from export.spec_file import SpecFile
 FORMAT_VERSION = 1
 
 
-def manifest_bytes(folder: Path, version: int, source: SpecFile, conversion: Conversion) -> bytes:
-    """The manifest of a staged version.
+def manifest_writer(folder: Path, source: SpecFile, conversion: Conversion) -> Callable[[int], bytes]:
+    """Hash and collect everything now, so that only the version is left to fill in under the lock.
 
     Args:
         folder: the staged version, complete but for its manifest.
-        version: the version it becomes.
         source: the spec it was exported from.
         conversion: what was measured.
+
+    Returns:
+        A function from the version to the content of `manifest.json`.
     """
     spec = source.spec
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
     content = {
         "format_version": FORMAT_VERSION,
         "model": spec.model,
-        "version": version,
+        "version": 0,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "target": spec.target,
         "precision": spec.precision,
@@ -43,7 +46,7 @@ def manifest_bytes(folder: Path, version: int, source: SpecFile, conversion: Con
         "spec": {"file": source.path.name, "content": spec.model_dump(mode="json"), "text": source.text},
         "files": {str(path.relative_to(folder)): file_record(path) for path in files},
     }
-    return json.dumps(content, indent=2).encode() + b"\n"
+    return lambda version: json.dumps({**content, "version": version}, indent=2).encode() + b"\n"
 
 
 def _training(source: SpecFile) -> Any:

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from export.durable import disk_errors, move, sync_tree, write_new
+from export.durable import disk_errors, move, sync, sync_tree, write_new
 from export.errors import RepositoryError, VersionConflictError
+from export.locks import repository_lock
 from export.names import is_version
-from export.repository import CONFIG, MANIFEST, ModelRepository
+from export.repository import CONFIG, LABELS_SUFFIX, MANIFEST, ModelRepository
 from export.signature import check_signature
-from export.staging import Stage, model_lock
+from export.staging import Stage
 
 _TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 
@@ -56,23 +57,25 @@ def publish(
         RepositoryWriteError: the disk refused; nothing changed.
     """
     folder = repository.path / model
-    with model_lock(repository.path, model):
+    with disk_errors(repository.path):
+        sync_tree(stage.version)
+    with repository_lock(repository.path):
         if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
             raise RepositoryError(f"{folder} is not a directory; move it away or choose another model name")
-        repository.restore_config(model)
+        repository.restore_config(model, stage.root)
         number = repository.next_version(model) if version is None else version
         _check_free(repository, model, number)
         check_signature(model, folder / CONFIG, stage.version / CONFIG)
         with disk_errors(repository.path):
             write_new(stage.version / MANIFEST, manifest(number))
-            sync_tree(stage.root)
+            sync(stage.version)
             if folder.exists():
                 _commit(stage.version, folder / str(number), model)
             else:
                 _commit(_new_model(stage, number), folder, model)
         # A death before this line leaves the version published and the old config beside it: both serve, and
         # the next publish or `repair` takes the newer one.
-        repository.restore_config(model)
+        repository.restore_config(model, stage.root)
     return Publication(model, number, folder / str(number))
 
 
@@ -90,7 +93,7 @@ def _new_model(stage: Stage, version: int) -> Path:
     """The whole directory of a model that is not there yet, in the stage."""
     folder = stage.root / "model"
     folder.mkdir()
-    for source in (stage.version / CONFIG, *stage.version.glob("*.labels.txt")):
+    for source in (stage.version / CONFIG, *stage.version.glob(f"*{LABELS_SUFFIX}")):
         write_new(folder / source.name, source.read_bytes())
     stage.version.rename(folder / str(version))
     sync_tree(folder)

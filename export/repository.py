@@ -20,8 +20,9 @@ from typing import Any
 
 from export.durable import disk_errors, sync, write_new
 from export.errors import NotFoundError, RepositoryError
+from export.locks import repository_lock
 from export.names import is_model_name, is_version
-from export.staging import model_lock, staging
+from export.staging import staging
 
 CONFIG = "config.pbtxt"
 MANIFEST = "manifest.json"
@@ -126,32 +127,46 @@ class ModelRepository:
         Returns:
             Names of the models that were changed; empty when nothing was to be done.
         """
-        changed = []
-        for name in (model,) if model else self.models():
-            with model_lock(self.path, name):
-                if self.restore_config(name):
-                    changed.append(name)
-        return tuple(changed)
+        behind = [name for name in ((model,) if model else self.models()) if self._behind(name)]
+        if not behind:
+            return ()
+        with staging(self.path) as stage, repository_lock(self.path):
+            return tuple(name for name in behind if self.restore_config(name, stage.root))
 
-    def restore_config(self, model: str) -> bool:
-        """What `repair` does to one model, for a caller that holds its lock."""
-        folder = self.path / model
+    def restore_config(self, model: str, scratch: Path) -> bool:
+        """What `repair` does to one model, for a caller that holds the repository lock.
+
+        Args:
+            model: name of the model.
+            scratch: a directory on the same file system.
+
+        Returns:
+            Whether anything had to be done.
+
+        Raises:
+            RepositoryWriteError: the disk refused.
+        """
+        folder, behind = self.path / model, self._behind(model)
+        with disk_errors(folder):
+            for source in behind:
+                self._put(scratch / f"{source.name}.new", folder / source.name, source.read_bytes())
+        return bool(behind)
+
+    def _behind(self, model: str) -> tuple[Path, ...]:
+        """Labels and config of the highest version that the model directory lacks or has otherwise.
+
+        Labels come first: a config must never name a file that is not there yet.
+        """
         versions = self.versions(model)
-        newest = folder / str(versions[-1]) if versions else folder
-        if not (newest / CONFIG).is_file() or newest == folder:
-            return False
-        wanted = {label_file.name: label_file for label_file in newest.glob(f"*{LABELS_SUFFIX}")}
-        missing = [path for name, path in wanted.items() if not (folder / name).is_file()]
-        config = (newest / CONFIG).read_bytes()
-        current = (folder / CONFIG).read_bytes() if (folder / CONFIG).is_file() else None
-        if not missing and current == config:
-            return False
-        with staging(self.path) as stage, disk_errors(folder):
-            # Labels first: a config must never name a file that is not there yet.
-            for source in missing:
-                self._put(stage.root / source.name, folder / source.name, source.read_bytes())
-            self._put(stage.root / CONFIG, folder / CONFIG, config)
-        return True
+        if not versions:
+            return ()
+        folder, newest = self.path / model, self.path / model / str(versions[-1])
+        sources = (*sorted(newest.glob(f"*{LABELS_SUFFIX}")), newest / CONFIG)
+        return tuple(
+            source
+            for source in sources
+            if source.is_file() and not _same_content(source, folder / source.name)
+        )
 
     @staticmethod
     def _put(temporary: Path, destination: Path, payload: bytes) -> None:
@@ -170,6 +185,10 @@ def file_record(path: Path) -> dict[str, object]:
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return {"sha256": digest, "bytes": path.stat().st_size}
+
+
+def _same_content(first: Path, second: Path) -> bool:
+    return second.is_file() and first.read_bytes() == second.read_bytes()
 
 
 def _difference(path: Path, entry: dict[str, object]) -> str | None:

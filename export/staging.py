@@ -2,12 +2,14 @@
 
 ::
 
-    <repository>/.staging/lock            held while a stage is made or swept
-    <repository>/.staging/<id>.lock       held by the owner of a stage for as long as it lives
+    <repository>/.lock                    held by whoever changes the repository
+    <repository>/.staging/<id>/owner      held by the owner of a stage for as long as it lives
     <repository>/.staging/<id>/version/   the files of the version to be
-    <repository>/.staging/<model>.model   held by whoever publishes or repairs that model
+
+`.staging` is there only while somebody exports: Triton lists every directory as a model.
 """
 
+import contextlib
 import os
 import shutil
 import uuid
@@ -17,9 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.durable import disk_errors
-from export.locks import locked, try_lock
+from export.locks import repository_lock, try_lock
 
 STAGING = ".staging"
+_OWNER = "owner"
 
 
 @dataclass(frozen=True)
@@ -27,55 +30,53 @@ class Stage:
     """A private folder of one publisher.
 
     Attributes:
-        root: the folder.
+        root: the folder, free for scratch files.
         version: becomes the version directory.
     """
 
     root: Path
-
-    @property
-    def version(self) -> Path:
-        """The folder that becomes the version directory."""
-        return self.root / "version"
+    version: Path
 
 
 @contextmanager
 def staging(repository: Path) -> Iterator[Stage]:
-    """A fresh stage; it is gone afterwards, and what dead publishers left goes with it."""
-    folder = repository / STAGING
-    root = folder / uuid.uuid4().hex
-    lock = folder / f"{root.name}.lock"
-    with disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with locked(folder / "lock"):
-            _sweep(folder)
-            held = try_lock(lock)
-            root.mkdir()
-            (root / "version").mkdir()
+    """A fresh stage; it is gone afterwards, and what dead publishers left goes with it.
+
+    Not to be entered while holding the repository lock.
+
+    Raises:
+        RepositoryWriteError: the disk refused.
+    """
+    with disk_errors(repository):
+        repository.mkdir(parents=True, exist_ok=True)
+    stages = repository / STAGING
+    root = stages / uuid.uuid4().hex
+    with repository_lock(repository), disk_errors(repository):
+        sweep(repository)
+        (root / "version").mkdir(parents=True)
+        owner = try_lock(root / _OWNER)
     try:
-        yield Stage(root)
+        yield Stage(root, root / "version")
     finally:
-        shutil.rmtree(root, ignore_errors=True)
-        lock.unlink(missing_ok=True)
-        if held is not None:
-            os.close(held)
+        with repository_lock(repository):
+            shutil.rmtree(root, ignore_errors=True)
+            _remove_if_empty(stages)
+        if owner is not None:
+            os.close(owner)
 
 
-@contextmanager
-def model_lock(repository: Path, model: str) -> Iterator[None]:
-    """Serialise everything that changes one model; different models go on in parallel."""
-    folder = repository / STAGING
-    with disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder / f"{model}.model"):
-        yield
+def sweep(repository: Path) -> None:
+    """Remove the stages of dead publishers, for a caller that holds the repository lock."""
+    stages = repository / STAGING
+    for root in stages.iterdir() if stages.is_dir() else ():
+        # A publisher killed while it made its stage left no owner file; the lock says that none is at it now.
+        owner = try_lock(root / _OWNER) if root.is_dir() else None
+        if owner is not None:
+            shutil.rmtree(root, ignore_errors=True)
+            os.close(owner)
+    _remove_if_empty(stages)
 
 
-def _sweep(folder: Path) -> None:
-    for lock in folder.glob("*.lock"):
-        held = try_lock(lock)
-        if held is None:
-            continue
-        shutil.rmtree(folder / lock.stem, ignore_errors=True)
-        lock.unlink(missing_ok=True)
-        os.close(held)
+def _remove_if_empty(stages: Path) -> None:
+    with contextlib.suppress(OSError):
+        stages.rmdir()

@@ -7,6 +7,7 @@ from torch import nn
 
 from export.architecture import OrderedOutputs, run_reference
 from export.conversion import Job
+from export.durable import disk_errors
 from export.errors import ConversionError
 from export.example_inputs import random_inputs
 
@@ -27,6 +28,7 @@ def to_onnx(model: nn.Module, job: Job) -> Path:
     Raises:
         ArchitectureError: the forward pass fails on the inputs of the spec.
         ConversionError: the exporter cannot take the model.
+        RepositoryWriteError: the disk refused.
     """
     spec = job.spec
     outputs = [tensor.name for tensor in spec.outputs]
@@ -55,7 +57,8 @@ def to_onnx(model: nn.Module, job: Job) -> Path:
         raise ConversionError(f"torch.export returned nothing for {spec.architecture}; simplify its forward")
     path = job.artifact_dir / FILE
     weight_bytes = sum(tensor.nbytes for tensor in model.state_dict().values())
-    program.save(path, external_data=weight_bytes > _ONE_FILE_LIMIT)
+    with disk_errors(job.artifact_dir):
+        program.save(path, external_data=weight_bytes > _ONE_FILE_LIMIT)
     return path
 
 
