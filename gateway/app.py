@@ -12,16 +12,20 @@ from starlette.types import ASGIApp
 
 from gateway.api import error_answers
 from gateway.api.admin import Admin, admin_routes
+from gateway.api.drain import Drain
 from gateway.api.guarded_route import Guard
 from gateway.api.ops import ops_app
+from gateway.api.routes import inference_routes
 from gateway.controlplane.authenticator import Authenticator
+from gateway.controlplane.authorization import permits
 from gateway.controlplane.control_plane import ControlPlane
 from gateway.controlplane.database import Database, database_url
 from gateway.controlplane.pepper import load_pepper
 from gateway.controlplane.principals import Principals
 from gateway.controlplane.state_directory import StateDirectory
 from gateway.controlplane.store import Store
-from gateway.drain import Drain
+from gateway.dataplane import Plane, build
+from gateway.errors import CannotStart
 from gateway.metrics import Metrics
 from gateway.settings import Settings
 
@@ -37,12 +41,14 @@ class Gateway:
         ops: metrics and probes.
         drain: told when the gateway is about to stop.
         control_plane: projects and keys.
+        plane: the way of inferences to Triton.
     """
 
     api: FastAPI
     ops: ASGIApp
     drain: Drain
     control_plane: ControlPlane
+    plane: Plane
 
     async def start(self) -> None:
         """Start what runs in the background.
@@ -51,9 +57,11 @@ class Gateway:
             CannotStart: when the gateway cannot work as it is set up.
         """
         await self.control_plane.start()
+        await self.plane.start()
 
     async def stop(self) -> None:
         """Stop it in the opposite order."""
+        await self.plane.stop()
         await self.control_plane.stop()
 
 
@@ -74,12 +82,25 @@ def create_app(settings: Settings) -> Gateway:
     principals = Principals(store, settings.principals_interval, metrics.control_plane_up)
     control_plane = ControlPlane(settings, state, database, store, principals, pepper)
     drain = Drain()
+    plane = _plane(settings, metrics)
 
     authenticator = Authenticator(principals, pepper)
     guard = Guard(authenticator, metrics, settings.access_log)
-    api = _api([*admin_routes(Admin(store, pepper, principals.refresh), guard)])
-    ops = ops_app(metrics.registry, (drain.not_ready, control_plane.not_ready))
-    return Gateway(api, ops, drain, control_plane)
+    inference = inference_routes(
+        plane=plane, authenticator=authenticator, metrics=metrics, settings=settings, version=_version()
+    )
+    api = _api([*inference, *admin_routes(Admin(store, pepper, principals.refresh), guard)])
+    ops = ops_app(metrics.registry, (drain.problems, control_plane.problems, plane.problems))
+    return Gateway(api, ops, drain, control_plane, plane)
+
+
+def _plane(settings: Settings, metrics: Metrics) -> Plane:
+    try:
+        return build(settings, metrics, permits)
+    except OSError as error:
+        raise CannotStart(
+            f"TIDEGATE_TRITON_ADMIN_SECRET_FILE cannot be read ({error}); name a file this user can read."
+        ) from error
 
 
 def _api(routes: list[BaseRoute]) -> FastAPI:

@@ -8,11 +8,11 @@ import logging
 import math
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import uvicorn
 import uvloop
-from starlette.types import ASGIApp
 
 from gateway.app import Gateway, create_app
 from gateway.errors import CannotStart
@@ -28,7 +28,7 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 class Server(uvicorn.Server):
     """A uvicorn server that leaves signals to `run` and speaks `HttpProtocol`."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: Callable[..., Any], settings: Settings) -> None:
         super().__init__(
             uvicorn.Config(
                 app,

@@ -56,6 +56,8 @@ def allowed_methods(routes: Sequence[BaseRoute], scope: Any) -> list[str]:
 async def _gateway_error(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, GatewayError):
         raise error
+    if error.status >= 500 and error.__cause__ is not None:
+        log.warning("a request failed", extra={"code": error.code, "cause": str(error.__cause__)})
     return answer(request, error)
 
 

@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-# Returns why the gateway cannot serve, or None.
-ReadinessCheck = Callable[[], str | None]
+# Returns why the gateway cannot serve, as sentences; empty when it can.
+ReadinessCheck = Callable[[], Sequence[str]]
 
 
 def ops_app(registry: CollectorRegistry, checks: Sequence[ReadinessCheck]) -> Starlette:
@@ -21,7 +21,7 @@ def ops_app(registry: CollectorRegistry, checks: Sequence[ReadinessCheck]) -> St
 
     Args:
         registry: what `/metrics` shows.
-        checks: what must all answer None for `/readyz` to be 200; they are cheap and never block.
+        checks: what must all find nothing for `/readyz` to be 200; they are cheap and never block.
     """
 
     async def metrics(request: Request) -> Response:
@@ -32,7 +32,7 @@ def ops_app(registry: CollectorRegistry, checks: Sequence[ReadinessCheck]) -> St
         return JSONResponse({"live": True})
 
     async def readyz(_request: Request) -> Response:
-        reasons = [reason for check in checks if (reason := check()) is not None]
+        reasons = [reason for check in checks for reason in check()]
         return JSONResponse({"ready": not reasons, "reasons": reasons}, status_code=503 if reasons else 200)
 
     routes = [Route("/metrics", metrics), Route("/livez", livez), Route("/readyz", readyz)]

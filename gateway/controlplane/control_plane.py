@@ -57,9 +57,9 @@ class ControlPlane:
                 await self._task
         await self._database.close()
 
-    def not_ready(self) -> str | None:
-        """Return why keys cannot be checked, or None when they can."""
-        return None if self._principals.loaded else "the control plane's database has not been read yet"
+    def problems(self) -> tuple[str, ...]:
+        """Return why keys cannot be checked; empty when they can."""
+        return () if self._principals.loaded else ("The control plane's database has not been read yet.",)
 
     async def _run(self, opened: bool) -> None:
         while not opened:
@@ -76,6 +76,6 @@ class ControlPlane:
             await ensure_admin_key(self._settings, self._state, self._store, self._pepper)
             await self._principals.refresh()
         except Unavailable as error:
-            log.error("the control plane's database cannot be opened yet", extra={"cause": error.message})
+            log.error("the database cannot be opened yet", extra={"cause": str(error.__cause__)})
             return False
         return True

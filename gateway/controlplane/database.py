@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,8 +15,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from gateway.errors import CannotStart, Unavailable
 
-log = logging.getLogger(__name__)
-
 # The async driver used for a URL that names only the database.
 DRIVERS = {"sqlite": "sqlite+aiosqlite"}
 FILE_NAME = "gateway.db"
@@ -29,7 +26,12 @@ class Database:
     """Transactions on one SQLAlchemy engine; every failure of the database is `Unavailable`."""
 
     def __init__(self, url: URL) -> None:
-        self.engine: AsyncEngine = create_async_engine(url, pool_pre_ping=not _is_sqlite(url))
+        self.engine: AsyncEngine = create_async_engine(
+            url,
+            pool_pre_ping=not _is_sqlite(url),
+            # Errors are logged; statement parameters hold key hashes.
+            hide_parameters=True,
+        )
         if _is_sqlite(url):
             event.listen(self.engine.sync_engine, "connect", _set_up_sqlite)
             event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
@@ -88,11 +90,6 @@ class _failures:  # noqa: N801 - reads as a statement
         if isinstance(error, IntegrityError):
             return
         if isinstance(error, DBAPIError | PoolTimeout | OSError):
-            # The statement's parameters stay out of the log: they hold key hashes.
-            cause = getattr(error, "orig", None) or error
-            log.warning(
-                "the control plane's database failed", extra={"cause": f"{type(cause).__name__}: {cause}"}
-            )
             raise Unavailable("The control plane's database does not answer; try again shortly.") from error
 
 

@@ -18,6 +18,6 @@ class Drain:
         """From now on `/readyz` says 503."""
         self._begun = True
 
-    def not_ready(self) -> str | None:
-        """Return why no new work should be sent here, or None."""
-        return "the gateway is draining" if self._begun else None
+    def problems(self) -> tuple[str, ...]:
+        """Return why no new work should be sent here; empty when there is no reason."""
+        return ("The gateway is draining.",) if self._begun else ()
