@@ -50,8 +50,8 @@ class TritonConfig:
     def __post_init__(self) -> None:
         if not self.model_repository.is_dir():
             raise ConfigurationError(
-                f"The model repository {self.model_repository} is not a directory; create it, or name another "
-                "with --model-repository."
+                f"The model repository {self.model_repository} is not a directory; create it, or name "
+                "another with --model-repository."
             )
         ports = self.ports
         for name, port in ports.items():

@@ -1,17 +1,17 @@
 """Everything that can keep a Triton from running on this machine.
 
 EmbeddedTritonError
-├── UnusableEnvironment          this Python environment cannot run it
-│   ├── WheelNotFound            nvidia-pytriton is missing or incomplete
-│   ├── UnsupportedPython        the wheel has no stub for this Python
-│   ├── UnsupportedNumpy         numpy 2 corrupts tensors in the stubs
-│   └── LibpythonNotFound        no shared libpython for the stub
-├── ConfigurationError           a setting makes no sense
-│   └── PortInUse                something already listens there
-├── UnsupportedServer            this tritonserver lacks a flag we depend on
-├── StartError                   the server died or stayed silent at start
-└── TritonApiError               a call to the running server failed
-    └── TritonUnreachable        nobody answered, or not in time
+├── UnusableEnvironmentError         this Python environment cannot run it
+│   ├── WheelNotFoundError           nvidia-pytriton is missing or incomplete
+│   ├── UnsupportedPythonError       the wheel has no stub for this Python
+│   ├── UnsupportedNumpyError        numpy 2 corrupts tensors in the stubs
+│   └── LibpythonNotFoundError       no shared libpython for the stub
+├── ConfigurationError               a setting makes no sense
+│   └── PortInUseError               something already listens there
+├── UnsupportedServerError           this tritonserver lacks a flag we depend on
+├── StartError                       the server died or stayed silent at start
+└── TritonApiError                   a call to the running server failed
+    └── TritonUnreachableError       nobody answered, or not in time
 
 Every message is a sentence that ends in what to do next.
 """
@@ -23,23 +23,23 @@ class EmbeddedTritonError(Exception):
     """Base of every error this package raises on purpose."""
 
 
-class UnusableEnvironment(EmbeddedTritonError):
+class UnusableEnvironmentError(EmbeddedTritonError):
     """This Python environment cannot run the embedded Triton."""
 
 
-class WheelNotFound(UnusableEnvironment):
+class WheelNotFoundError(UnusableEnvironmentError):
     """The nvidia-pytriton wheel, or a file of it, is missing."""
 
 
-class UnsupportedPython(UnusableEnvironment):
+class UnsupportedPythonError(UnusableEnvironmentError):
     """The wheel holds no stub for this version of Python, or no numpy below 2 exists for it."""
 
 
-class UnsupportedNumpy(UnusableEnvironment):
+class UnsupportedNumpyError(UnusableEnvironmentError):
     """The installed numpy is 2 or newer."""
 
 
-class LibpythonNotFound(UnusableEnvironment):
+class LibpythonNotFoundError(UnusableEnvironmentError):
     """No shared libpython of this interpreter's version was found."""
 
 
@@ -47,11 +47,11 @@ class ConfigurationError(EmbeddedTritonError):
     """A setting, or a combination of settings, makes no sense."""
 
 
-class PortInUse(ConfigurationError):
+class PortInUseError(ConfigurationError):
     """Something already listens on a port the server needs."""
 
 
-class UnsupportedServer(EmbeddedTritonError):
+class UnsupportedServerError(EmbeddedTritonError):
     """The tritonserver does not know a flag without which it must not run."""
 
 
@@ -71,5 +71,5 @@ class TritonApiError(EmbeddedTritonError):
         self.status = status
 
 
-class TritonUnreachable(TritonApiError):
+class TritonUnreachableError(TritonApiError):
     """The server did not answer, or not in time."""

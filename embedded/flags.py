@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from embedded.errors import UnsupportedServer, WheelNotFound
+from embedded.errors import UnsupportedServerError, WheelNotFoundError
 
 _FLAG = re.compile(r"^\s+--([a-z0-9][a-z0-9-]*)", re.MULTILINE)
 _HELP_SECONDS = 60
@@ -37,7 +37,7 @@ def known_flags(server: Path, environment: Mapping[str, str] | None = None) -> f
     """Ask a server for the flags it knows.
 
     Raises:
-        WheelNotFound: it does not run at all.
+        WheelNotFoundError: it does not run at all.
     """
     try:
         answer = subprocess.run(
@@ -49,16 +49,16 @@ def known_flags(server: Path, environment: Mapping[str, str] | None = None) -> f
             env=dict(os.environ if environment is None else environment),
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise WheelNotFound(
-            f"The tritonserver of nvidia-pytriton does not run on this machine ({error}); it needs 64-bit x86 "
-            "Linux with glibc 2.35 or newer."
+        raise WheelNotFoundError(
+            f"The tritonserver of nvidia-pytriton does not run on this machine ({error}); it needs "
+            "64-bit x86 Linux with glibc 2.35 or newer."
         ) from None
     flags = frozenset(_FLAG.findall(answer.stdout + answer.stderr))
     if not flags:
         problem = (answer.stderr or answer.stdout).strip().splitlines()[:1]
-        raise WheelNotFound(
-            f"The tritonserver of nvidia-pytriton does not run on this machine ({' '.join(problem)}); it needs "
-            "64-bit x86 Linux with glibc 2.35 or newer."
+        raise WheelNotFoundError(
+            f"The tritonserver of nvidia-pytriton does not run on this machine ({' '.join(problem)}); it "
+            "needs 64-bit x86 Linux with glibc 2.35 or newer."
         )
     return flags
 
@@ -67,15 +67,15 @@ def select(flags: Iterable[Flag], known: frozenset[str]) -> list[str]:
     """Keep the flags the server knows, as command-line arguments.
 
     Raises:
-        UnsupportedServer: it does not know a required one.
+        UnsupportedServerError: it does not know a required one.
     """
     arguments: list[str] = []
     for flag in flags:
         if flag.name in known:
             arguments.append(str(flag))
         elif flag.required:
-            raise UnsupportedServer(
-                f"This tritonserver does not know --{flag.name}, without which it would be open to everybody or "
-                "load models by itself; install the version in Tidegate's `embedded` extra."
+            raise UnsupportedServerError(
+                f"This tritonserver does not know --{flag.name}, without which it would be open to everybody "
+                "or load models by itself; install the version in Tidegate's `embedded` extra."
             )
     return arguments

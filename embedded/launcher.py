@@ -47,7 +47,7 @@ class Installation:
             load_models: models to load while starting.
 
         Raises:
-            UnsupportedServer: the server lacks a flag without which it must not run.
+            UnsupportedServerError: the server lacks a flag without which it must not run.
         """
         return [str(self.wheel.server), *select(self._flags(owner, load_models), self.flags)]
 
@@ -113,7 +113,7 @@ def prepare(config: TritonConfig) -> Installation:
     """Check this machine and put together what a server needs.
 
     Raises:
-        UnusableEnvironment: the wheel, the stub, libpython or a fitting numpy is missing.
+        UnusableEnvironmentError: the wheel, the stub, libpython or a fitting numpy is missing.
         ConfigurationError: the admin secret is unusable.
     """
     check_numpy()

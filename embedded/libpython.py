@@ -10,7 +10,7 @@ import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from embedded.errors import LibpythonNotFound
+from embedded.errors import LibpythonNotFoundError
 
 _SYSTEM_DIRECTORIES = (
     "/usr/lib/x86_64-linux-gnu",
@@ -55,7 +55,7 @@ def find_libpython(python: tuple[int, int] | None = None, directories: Iterable[
         directories: where to look; the usual places and the loader's cache by default.
 
     Raises:
-        LibpythonNotFound: none is there.
+        LibpythonNotFoundError: none is there.
     """
     name = libpython_name(python)
     for directory in candidate_directories() if directories is None else directories:
@@ -66,7 +66,7 @@ def find_libpython(python: tuple[int, int] | None = None, directories: Iterable[
         if cached is not None:
             return cached
     version = name.removeprefix("libpython").split(".so")[0]
-    raise LibpythonNotFound(
+    raise LibpythonNotFoundError(
         f"The embedded Triton needs the shared library {name}, and this Python ({sys.base_prefix}) was "
         f"built without it; install it with `apt-get install libpython{version}` (Debian, Ubuntu), or use a "
         "Python configured with --enable-shared."

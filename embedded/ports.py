@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import psutil
 
-from embedded.errors import ConfigurationError, PortInUse
+from embedded.errors import ConfigurationError, PortInUseError
 
 
 def require_free(host: str, ports: Mapping[str, int]) -> None:
@@ -19,7 +19,7 @@ def require_free(host: str, ports: Mapping[str, int]) -> None:
         ports: what the port is for → port.
 
     Raises:
-        PortInUse: a port is taken; the message names it, its owner if visible, and what to do.
+        PortInUseError: a port is taken; the message names it, its owner if visible, and what to do.
         ConfigurationError: the address is not one of this machine.
     """
     for purpose, port in ports.items():
@@ -32,10 +32,10 @@ def require_free(host: str, ports: Mapping[str, int]) -> None:
         except OSError as error:
             if isinstance(error, socket.gaierror) or error.errno != errno.EADDRINUSE:
                 raise ConfigurationError(
-                    f"Cannot listen on {host}:{port} ({error.strerror}); choose an address of this machine and "
-                    "a port from 1024 on."
+                    f"Cannot listen on {host}:{port} ({error.strerror}); choose an address of this machine "
+                    "and a port from 1024 on."
                 ) from None
-            raise PortInUse(
+            raise PortInUseError(
                 f"Port {port} (Triton's {purpose}) is already in use{_owner(port)}; stop what uses it, or "
                 f"choose another with --{purpose.lower()}-port."
             ) from None

@@ -13,12 +13,15 @@ import time
 from collections.abc import Callable
 from typing import IO
 
+import psutil
+
 from embedded.launcher import Installation
 from embedded.logs import log_triton_line
 from embedded.shared_memory import RegionOwner, remove_regions
 
 _LOGGER = logging.getLogger("embedded.process")
 _PR_SET_PDEATHSIG = 1
+_EMPTY_SECONDS = 2.0
 
 
 class TritonProcess:
@@ -59,24 +62,42 @@ class TritonProcess:
         """The exit code once the server is gone (negative: killed by that signal), else None."""
         return self._popen.poll()
 
-    def stop(self) -> int:
+    def stop(self) -> bool:
         """Stop gracefully: SIGTERM, the exit timeout, then SIGKILL for whatever is left.
 
         Returns:
-            The exit code of the server.
+            Whether the server ended without cutting off a request.
         """
-        if self._popen.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                # To the server alone: it ends its model processes once their requests are done.
-                self._popen.send_signal(signal.SIGTERM)
-                # A stopped process does not see the signal until it is continued.
-                self._popen.send_signal(signal.SIGCONT)
-            try:
-                # Triton bounds the requests in flight by its own timeout; unloading comes on top.
-                self._popen.wait(self._exit_timeout + 5)
-            except subprocess.TimeoutExpired:
-                _LOGGER.warning("server did not stop in time and is killed", extra={"pid": self.pid})
-        return self.kill()
+        with contextlib.suppress(ProcessLookupError):
+            # To the server alone: it ends its model processes once their requests are done.
+            self._popen.send_signal(signal.SIGTERM)
+            # A stopped process does not see the signal until it is continued.
+            self._popen.send_signal(signal.SIGCONT)
+        # Triton bounds the requests in flight by its own timeout; unloading comes on top.
+        deadline = time.monotonic() + self._exit_timeout + 5
+        idle_since: float | None = None
+        while self._popen.poll() is None and time.monotonic() < deadline:
+            if self._has_live_models():
+                idle_since = None
+            elif idle_since is None:
+                idle_since = time.monotonic()
+            elif time.monotonic() - idle_since > _EMPTY_SECONDS:
+                # Triton can wait for ever for a model process that was killed; nothing runs any more.
+                self.kill()
+                return True
+            time.sleep(0.05)
+        graceful = self._popen.poll() == 0
+        if not graceful:
+            _LOGGER.warning("server did not stop in time and is killed", extra={"pid": self.pid})
+        self.kill()
+        return graceful
+
+    def _has_live_models(self) -> bool:
+        try:
+            children = psutil.Process(self.pid).children()
+            return any(child.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD) for child in children)
+        except psutil.Error:
+            return True
 
     def kill(self) -> int:
         """End the server and its model processes at once, and remove their shared memory.

@@ -12,9 +12,9 @@ from urllib.parse import quote
 import httpx
 
 from embedded.admin_secret import ADMIN_HEADER
-from embedded.errors import TritonApiError, TritonUnreachable
+from embedded.errors import TritonApiError, TritonUnreachableError
 
-_PROBE_SECONDS = 2.0
+_PROBE_SECONDS = 1.5
 _LOAD_SECONDS = 600.0
 
 
@@ -130,8 +130,9 @@ class TritonApi:
         try:
             answer = self._client.request(method, path, json=json_body, timeout=timeout)
         except httpx.HTTPError as error:
-            raise TritonUnreachable(
-                f"Triton did not answer {method} {path} ({type(error).__name__}); look at its log for the reason."
+            raise TritonUnreachableError(
+                f"Triton did not answer {method} {path} ({type(error).__name__}); look at its "
+                "log for the reason."
             ) from None
         if answer.status_code != httpx.codes.OK:
             raise TritonApiError(_message(answer), answer.status_code)

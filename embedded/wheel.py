@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from embedded.errors import UnsupportedNumpy, UnsupportedPython, WheelNotFound
+from embedded.errors import UnsupportedNumpyError, UnsupportedPythonError, WheelNotFoundError
 
 # Newer Pythons have a stub in the wheel but no numpy below 2, which the stub needs.
 NEWEST_PYTHON = (3, 12)
@@ -42,14 +42,14 @@ def find_wheel(python: tuple[int, int] | None = None) -> TritonWheel:
         python: major and minor version of the interpreter that runs the models; this one's by default.
 
     Raises:
-        WheelNotFound: the wheel is not installed, or a file of it is missing.
-        UnsupportedPython: it has no stub for this Python, or none that works.
+        WheelNotFoundError: the wheel is not installed, or a file of it is missing.
+        UnsupportedPythonError: it has no stub for this Python, or none that works.
     """
     python = python or (sys.version_info.major, sys.version_info.minor)
     # Found without importing it: the import would pull in a web framework and start threads.
     spec = importlib.util.find_spec("pytriton")
     if spec is None or not spec.submodule_search_locations:
-        raise WheelNotFound(
+        raise WheelNotFoundError(
             "The embedded Triton needs the nvidia-pytriton wheel, which is not installed in this "
             'environment; install it with `pip install "tidegate[embedded]"`.'
         )
@@ -65,7 +65,7 @@ def find_wheel(python: tuple[int, int] | None = None) -> TritonWheel:
     )
     for part in (wheel.server, wheel.libraries, wheel.python_backend / "libtriton_python.so"):
         if not part.exists():
-            raise WheelNotFound(
+            raise WheelNotFoundError(
                 f"The installed nvidia-pytriton {wheel.version} has no {part.name}: the installation is "
                 "incomplete; repair it with `pip install --force-reinstall nvidia-pytriton`."
             )
@@ -76,7 +76,7 @@ def _find_stub(stubs: Path, python: tuple[int, int]) -> Path:
     name = f"{python[0]}.{python[1]}"
     stub = stubs / name / "triton_python_backend_stub"
     if python > NEWEST_PYTHON or not stub.exists():
-        raise UnsupportedPython(
+        raise UnsupportedPythonError(
             f"The embedded Triton cannot run models on Python {name}; use a virtual environment with "
             "Python 3.11 or 3.12."
         )
@@ -92,17 +92,17 @@ def check_numpy(version: str | None = None) -> None:
         version: version to judge; the installed one by default.
 
     Raises:
-        UnsupportedNumpy: it is 2 or newer, or numpy is missing.
+        UnsupportedNumpyError: it is 2 or newer, or numpy is missing.
     """
     if version is None:
         try:
             version = importlib.metadata.version("numpy")
         except importlib.metadata.PackageNotFoundError:
-            raise UnsupportedNumpy(
+            raise UnsupportedNumpyError(
                 'The embedded Triton needs numpy below 2; install it with `pip install "numpy<2"`.'
             ) from None
     if int(version.split(".", 1)[0]) >= 2:
-        raise UnsupportedNumpy(
+        raise UnsupportedNumpyError(
             f"numpy {version} is installed, and the embedded Triton's model processes corrupt tensors with "
             'numpy 2 or newer; install an older one with `pip install "numpy<2"`.'
         )

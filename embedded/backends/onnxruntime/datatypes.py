@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .errors import UnservableModel
+from .errors import UnservableModelError
 
 # config.pbtxt data_type → the type string of onnxruntime's NodeArg.
 ORT_TYPES: dict[str, str] = {
@@ -33,25 +33,25 @@ def check_datatype(kind: str, name: str, data_type: str, ort_type: str) -> None:
         ort_type: as ONNX Runtime reports it, e.g. `tensor(float)`.
 
     Raises:
-        UnservableModel: they differ, or the datatype has no numpy form (BF16) or is not a tensor.
+        UnservableModelError: they differ, or the datatype has no numpy form (BF16) or is not a tensor.
     """
     if "TYPE_BF16" in (data_type, CONFIG_TYPES.get(ort_type)) or ort_type == "tensor(bfloat16)":
-        raise UnservableModel(
+        raise UnservableModelError(
             f"{kind} '{name}' is BF16, which the embedded Triton cannot pass to a model; export the model "
             "with FP32 or FP16 inputs and outputs, or serve it with NVIDIA's container"
         )
     if not ort_type.startswith("tensor("):
-        raise UnservableModel(
+        raise UnservableModelError(
             f"{kind} '{name}' of the model is a {ort_type}; only tensors can be served: export the model "
             "with tensor inputs and outputs"
         )
     expected = CONFIG_TYPES.get(ort_type)
     if expected is None:
-        raise UnservableModel(
+        raise UnservableModelError(
             f"{kind} '{name}' of the model is a {ort_type}, which Triton has no datatype for"
         )
     if data_type != expected:
-        raise UnservableModel(
+        raise UnservableModelError(
             f"{kind} '{name}': config.pbtxt says data_type {data_type} but the model has {expected}; "
             f"write data_type: {expected}"
         )

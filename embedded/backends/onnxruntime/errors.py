@@ -1,8 +1,8 @@
 """Errors of the backend, and error texts that are safe to show.
 
 BackendError
-├── UnservableModel    the model or its config.pbtxt cannot be served: the load fails
-└── BadRequest         one request is wrong: only it fails
+├── UnservableModelError   the model or its config.pbtxt cannot be served: the load fails
+└── BadRequestError        one request is wrong: only it fails
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ class BackendError(Exception):
     """Base of the errors this backend raises on purpose."""
 
 
-class UnservableModel(BackendError):
+class UnservableModelError(BackendError):
     """The model file or its configuration cannot be served."""
 
 
-class BadRequest(BackendError):
+class BadRequestError(BackendError):
     """A request carries something the model cannot take."""
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
-from .errors import BadRequest, UnservableModel
+from .errors import BadRequestError, UnservableModelError
 from .execution import Array, Executor, Job, describe
 from .model_config import BackendConfig, read_config
 from .model_file import locate
@@ -28,13 +28,13 @@ class TritonPythonModel:
             args: Triton's arguments; `model_config` is JSON, `model_repository` the *model's* folder.
 
         Raises:
-            UnservableModel: the model cannot be served; its text is what the caller of `load` sees.
+            UnservableModelError: the model cannot be served; its text is what the caller of `load` sees.
         """
         model, version = args["model_name"], args["model_version"]
         try:
             # Older stubs were built against numpy 1 and pass wrong numbers, silently, on numpy 2.
             if int(np.__version__.split(".", 1)[0]) >= 2:
-                raise UnservableModel(
+                raise UnservableModelError(
                     f"numpy {np.__version__} is installed and corrupts tensors in this Triton's model "
                     'processes; install an older one with `pip install "numpy<2"`'
                 )
@@ -42,8 +42,8 @@ class TritonPythonModel:
             path = locate(Path(args["model_repository"]) / version, self._config.filename)
             session = open_session(path, self._config)
             validate(self._config, session)
-        except UnservableModel as error:
-            raise UnservableModel(f"model '{model}' version {version}: {error}.") from None
+        except UnservableModelError as error:
+            raise UnservableModelError(f"model '{model}' version {version}: {error}.") from None
         self._instance = args["model_instance_name"]
         self._text_inputs = {t.name for t in self._config.inputs if t.data_type == "TYPE_STRING"}
         self._output_names = tuple(tensor.name for tensor in self._config.outputs)
@@ -66,7 +66,7 @@ class TritonPythonModel:
                     continue
                 jobs.append(self._decode(request))
                 places.append(place)
-            except BadRequest as error:
+            except BadRequestError as error:
                 responses[place] = _failure(str(error), pb_utils.TritonError.INVALID_ARG)
             except Exception as error:
                 responses[place] = _failure(describe(error), pb_utils.TritonError.INTERNAL)
@@ -107,7 +107,9 @@ def _text(name: str, array: Array) -> Array:
     try:
         flat = [item.decode() if isinstance(item, bytes) else item for item in array.ravel()]
     except UnicodeDecodeError:
-        raise BadRequest(f"input '{name}' has an element that is not UTF-8 text; send text only") from None
+        raise BadRequestError(
+            f"input '{name}' has an element that is not UTF-8 text; send text only"
+        ) from None
     decoded = np.empty(len(flat), dtype=np.object_)
     decoded[:] = flat
     return decoded.reshape(array.shape)

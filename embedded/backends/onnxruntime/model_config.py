@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import UnservableModel
+from .errors import UnservableModelError
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,13 @@ def read_config(config: Mapping[str, Any]) -> BackendConfig:
         config: the decoded `model_config` argument of `initialize`.
 
     Raises:
-        UnservableModel: it lacks what must be written out, or asks for what this backend cannot do.
+        UnservableModelError: it lacks what must be written out, or asks for what this backend cannot do.
     """
     _refuse_unsupported(config)
     inputs = tuple(_tensor(entry) for entry in config.get("input", []))
     outputs = tuple(_tensor(entry) for entry in config.get("output", []))
     if not inputs or not outputs:
-        raise UnservableModel(
+        raise UnservableModelError(
             "config.pbtxt must list every input and output of the model; the embedded Triton does not "
             "complete a partial configuration"
         )
@@ -98,25 +98,25 @@ def _tensor(entry: Mapping[str, Any]) -> TensorConfig:
 def _refuse_unsupported(config: Mapping[str, Any]) -> None:
     native = "remove it from config.pbtxt, or serve the model with NVIDIA's container"
     if (config.get("model_transaction_policy") or {}).get("decoupled"):
-        raise UnservableModel(
+        raise UnservableModelError(
             f"an onnxruntime model answers each request once and cannot be decoupled; {native}"
         )
     if config.get("sequence_batching"):
-        raise UnservableModel(
+        raise UnservableModelError(
             f"the embedded Triton does not support sequence_batching for onnxruntime; {native}"
         )
     if config.get("batch_input") or config.get("batch_output"):
-        raise UnservableModel(
+        raise UnservableModelError(
             f"the embedded Triton does not support batch_input and batch_output for onnxruntime; {native}"
         )
     for entry in config.get("input", []):
         if entry.get("allow_ragged_batch"):
-            raise UnservableModel(
+            raise UnservableModelError(
                 f"input '{entry['name']}': the embedded Triton does not support allow_ragged_batch; {native}"
             )
     accelerators = (config.get("optimization") or {}).get("execution_accelerators") or {}
     for accelerator in accelerators.get("cpu_execution_accelerator", []):
         # As in an image built without it, where the native backend refuses the model too.
-        raise UnservableModel(
+        raise UnservableModelError(
             f"the embedded Triton has no CPU execution accelerator '{accelerator.get('name')}'; {native}"
         )

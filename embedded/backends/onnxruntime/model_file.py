@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .errors import UnservableModel
+from .errors import UnservableModelError
 
 
 def locate(version_dir: Path, filename: str) -> Path:
@@ -18,13 +18,13 @@ def locate(version_dir: Path, filename: str) -> Path:
         filename: `default_model_filename` of the configuration.
 
     Raises:
-        UnservableModel: there is no such file.
+        UnservableModelError: there is no such file.
     """
     path = version_dir / filename
     if path.is_dir():
         path = path / "model.onnx"
     if not path.is_file():
-        raise UnservableModel(
+        raise UnservableModelError(
             f"version {version_dir.name} has no file {path.relative_to(version_dir)}; publish the version "
             "again, or name its file in default_model_filename"
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import onnxruntime as ort
 
-from .errors import UnservableModel, public_text
+from .errors import UnservableModelError, public_text
 from .model_config import BackendConfig
 
 # optimization.graph.level → level of ONNX Runtime, as in the native backend.
@@ -30,13 +30,13 @@ def open_session(path: Path, config: BackendConfig) -> ort.InferenceSession:
         config: the model's configuration.
 
     Raises:
-        UnservableModel: a parameter makes no sense, or ONNX Runtime refuses the model.
+        UnservableModelError: a parameter makes no sense, or ONNX Runtime refuses the model.
     """
     options = session_options(config)
     try:
         return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        raise UnservableModel(
+        raise UnservableModelError(
             f"ONNX Runtime {ort.__version__} cannot load the model: {public_text(error)}"
         ) from None
 
@@ -88,14 +88,14 @@ def available_processors() -> int:
 
 def _graph_level(level: int) -> ort.GraphOptimizationLevel:
     if level not in _GRAPH_LEVELS:
-        raise UnservableModel(f"optimization graph level {level} does not exist; use -1, 0, 1 or 2")
+        raise UnservableModelError(f"optimization graph level {level} does not exist; use -1, 0, 1 or 2")
     return _GRAPH_LEVELS[level]
 
 
 def _execution_mode(config: BackendConfig) -> ort.ExecutionMode:
     value = config.parameters.get("execution_mode", "0")
     if value not in ("0", "1"):
-        raise UnservableModel(
+        raise UnservableModelError(
             f"parameter execution_mode is '{value}'; write 0 for sequential or 1 for parallel execution"
         )
     return ort.ExecutionMode.ORT_PARALLEL if value == "1" else ort.ExecutionMode.ORT_SEQUENTIAL
@@ -104,7 +104,7 @@ def _execution_mode(config: BackendConfig) -> ort.ExecutionMode:
 def _count(config: BackendConfig, key: str) -> int:
     value = config.parameters.get(key, "0")
     if not value.isdecimal():
-        raise UnservableModel(f"parameter {key} is '{value}'; write a whole number, 0 for the default")
+        raise UnservableModelError(f"parameter {key} is '{value}'; write a whole number, 0 for the default")
     return int(value)
 
 
@@ -113,5 +113,5 @@ def _switch(config: BackendConfig, key: str, *, default: bool) -> bool:
     if value is None:
         return default
     if value not in ("0", "1"):
-        raise UnservableModel(f"parameter {key} is '{value}'; write 0 or 1")
+        raise UnservableModelError(f"parameter {key} is '{value}'; write 0 or 1")
     return value == "1"

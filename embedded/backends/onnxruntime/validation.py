@@ -12,7 +12,7 @@ from typing import Protocol
 import onnxruntime as ort
 
 from .datatypes import check_datatype
-from .errors import UnservableModel
+from .errors import UnservableModelError
 from .model_config import BackendConfig, TensorConfig
 
 
@@ -28,7 +28,7 @@ def validate(config: BackendConfig, session: ort.InferenceSession) -> None:
     """Compare the configuration with the loaded model.
 
     Raises:
-        UnservableModel: names, datatypes, ranks or dims differ, or inputs are missing.
+        UnservableModelError: names, datatypes, ranks or dims differ, or inputs are missing.
     """
     inputs = {tensor.name: tensor for tensor in session.get_inputs()}
     # An input with a default value in the model may be left out of the configuration or be optional.
@@ -37,7 +37,7 @@ def validate(config: BackendConfig, session: ort.InferenceSession) -> None:
 
     missing = sorted(inputs.keys() - {tensor.name for tensor in config.inputs})
     if missing:
-        raise UnservableModel(
+        raise UnservableModelError(
             f"the model has {len(inputs)} inputs and config.pbtxt leaves out {_names(missing)}; list every "
             "input of the model"
         )
@@ -50,12 +50,12 @@ def validate(config: BackendConfig, session: ort.InferenceSession) -> None:
 
 def _check_optional(config: BackendConfig, tensor: TensorConfig, inputs: dict[str, ModelTensor]) -> None:
     if tensor.optional and config.max_batch_size > 0:
-        raise UnservableModel(
+        raise UnservableModelError(
             f"input '{tensor.name}' cannot be optional while max_batch_size is {config.max_batch_size}; "
             "remove optional, or set max_batch_size: 0"
         )
     if tensor.optional and tensor.name in inputs:
-        raise UnservableModel(
+        raise UnservableModelError(
             f"input '{tensor.name}' is optional in config.pbtxt but the model has no default value for it; "
             "remove optional"
         )
@@ -66,7 +66,7 @@ def _check_tensor(
 ) -> None:
     found = model.get(tensor.name)
     if found is None:
-        raise UnservableModel(
+        raise UnservableModelError(
             f"{kind} '{tensor.name}' of config.pbtxt is not in the model, which has {_names(sorted(model))}; "
             "use the model's names"
         )
@@ -81,9 +81,9 @@ def _check_tensor(
 
 def _check_batch_dimension(config: BackendConfig, kind: str, tensor: TensorConfig, shape: list[int]) -> None:
     if not shape or shape[0] != -1:
-        raise UnservableModel(
-            f"{kind} '{tensor.name}' has shape {shape} in the model, whose first dimension is not dynamic, so "
-            f"it cannot be batched although max_batch_size is {config.max_batch_size}; export the model with "
+        raise UnservableModelError(
+            f"{kind} '{tensor.name}' has shape {shape} in the model, whose first dimension is not dynamic, "
+            f"so it cannot be batched although max_batch_size is {config.max_batch_size}; export the model with "
             "a dynamic batch dimension, or set max_batch_size: 0 and write whole shapes in dims"
         )
 
@@ -92,7 +92,7 @@ def _check_dims(kind: str, tensor: TensorConfig, shape: list[int], *, batched: b
     dims = list(tensor.dims)
     without = " without its batch dimension" if batched else ""
     if len(dims) != len(shape):
-        raise UnservableModel(
+        raise UnservableModelError(
             f"{kind} '{tensor.name}' has {len(dims)} dims {dims} in config.pbtxt, but the model's shape"
             f"{without} is {shape}; write dims: {shape}"
         )
@@ -101,7 +101,7 @@ def _check_dims(kind: str, tensor: TensorConfig, shape: list[int], *, batched: b
         # nothing guarantees the size the configuration would promise.
         accepted = configured == actual or (kind == "input" and actual == -1)
         if not accepted:
-            raise UnservableModel(
+            raise UnservableModelError(
                 f"{kind} '{tensor.name}' has dims {dims} in config.pbtxt, but the model's shape{without} is "
                 f"{shape}; write dims: {shape}"
             )
