@@ -12,6 +12,7 @@
       Conflict              409
       TooLarge              413  body or tensor over its limit
       UnsupportedMedia      415  content type or encoding
+      UnusableVersion       422  a version that failed a step of its deployment
       HeadersTooLarge       431
       RateLimited           429  the caller's own limit
       Unavailable           503  the platform cannot take the request now
@@ -113,6 +114,21 @@ class UnsupportedMedia(GatewayError):
 
     status = 415
     code = "unsupported_media"
+
+
+class UnusableVersion(GatewayError):
+    """A version failed a step of its deployment; what served before still serves.
+
+    Attributes:
+        step: the step that failed: `checksum`, `load`, `warm-up` or `golden`.
+    """
+
+    status = 422
+    code = "unusable_version"
+
+    def __init__(self, message: str, *, step: str) -> None:
+        super().__init__(message)
+        self.step = step
 
 
 class RateLimited(GatewayError):

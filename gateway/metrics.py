@@ -95,3 +95,27 @@ class Metrics:
         self.model_ready = Gauge(
             "tidegate_model_ready", "Whether a model version is served.", ["model", "version"], registry=r
         )
+        self.stable_version = Gauge(
+            "tidegate_stable_version_info",
+            "Always 1; the label tells the model's stable version.",
+            ["model", "version"],
+            registry=r,
+        )
+        self.candidate_version = Gauge(
+            "tidegate_candidate_version_info",
+            "Always 1; the label tells the candidate of the model's running rollout.",
+            ["model", "version"],
+            registry=r,
+        )
+        self.rollout_weight = Gauge(
+            "tidegate_rollout_weight",
+            "Percent of the model's requests that the candidate answers; absent without a rollout.",
+            ["model"],
+            registry=r,
+        )
+        self.deploys = Counter(
+            "tidegate_deploys",
+            "Deployments of a version, by `ok` or error code.",
+            ["model", "code"],
+            registry=r,
+        )

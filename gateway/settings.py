@@ -43,6 +43,22 @@ class Settings(BaseSettings):
         default=1.0, gt=0, description="seconds between looks at what Triton serves"
     )
 
+    model_repository: Path = Field(
+        default=Path("model_repository"),
+        description="Triton's model repository, only read: manifests, config.pbtxt and golden requests",
+    )
+    auto_deploy: bool = Field(
+        default=True,
+        description="deploy a model that has no stable version at its highest usable one when it is seen",
+    )
+    require_manifest: bool = Field(
+        default=True,
+        description="refuse versions without manifest.json; off: a version folder needs only its files",
+    )
+    unload_grace: float = Field(
+        default=30.0, ge=0, description="seconds a version that nothing names any more stays loaded"
+    )
+
     state_dir: Path = Field(
         default=Path(".tidegate"), description="SQLite and generated keys; kept at mode 0700"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from typing import TypeAlias
@@ -222,3 +222,34 @@ class Principal:
 # infer: run inferences; read: see metadata and the catalog; deploy: change what is served;
 # admin: everything, including keys and projects.
 SCOPES = ("infer", "read", "deploy", "admin")
+
+
+STABLE = "stable"
+CANDIDATE = "candidate"
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingPolicy:
+    """Which versions of a model answer its requests.
+
+    Attributes:
+        model: name of the model; its endpoint has the same name.
+        stable: the version that answers when a request names none.
+        aliases: version by alias, `stable` included.
+        admitted: versions that passed every step of a deployment; no other is ever served.
+        rollout: id of the running rollout, "" when there is none.
+        candidate: the version under trial in it, "" when there is none.
+        weight: percent of the requests that name no version which the candidate answers, 0 to 100.
+    """
+
+    model: str
+    stable: str
+    aliases: Mapping[str, str]
+    admitted: frozenset[str]
+    rollout: str = ""
+    candidate: str = ""
+    weight: int = 0
+
+
+# What the data plane asks for every request; None for a model without a stable version.
+PolicyOf: TypeAlias = Callable[[str], RoutingPolicy | None]
