@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install up test check lint format typecheck samples clean
+.PHONY: help install up monitor traffic test check lint format typecheck samples clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -23,6 +23,12 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 up: $(INSTALLED) ## Start the embedded Triton and the gateway with the sample models (Ctrl-C stops)
 	@exec $(BIN)/tidegate up
+
+monitor: $(INSTALLED) ## Run a real Prometheus, rules loaded, against the stack of `make up`
+	@exec $(BIN)/python -m monitoring run
+
+traffic: $(INSTALLED) ## Send a realistic mix of requests to the stack of `make up`
+	@exec $(BIN)/python -m monitoring traffic
 
 samples: $(INSTALLED) ## Train and export every sample model
 	@$(BIN)/tidegate samples build --all

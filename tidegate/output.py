@@ -19,7 +19,8 @@ from rich.progress import (
 from rich.table import Table
 
 # Data goes to standard output, everything said about it to standard error: pipes stay clean.
-out = Console()
+# A pipe has no width: rows must not be cut for one.
+out = Console(width=None if sys.stdout.isatty() else 240)
 err = Console(stderr=True)
 
 

@@ -25,8 +25,8 @@ Try it in another terminal:
 
   export KEY={api_key}
   curl -s {url}/v1/models/diabetes:predict {authorised} \\
-    -d '{{"instances": [{PATIENT}]}}'
-  curl -s {url}/v2/models/digits/infer {authorised} -d @{DIGIT}
+    --json '{{"instances": [{PATIENT}]}}'
+  curl -s {url}/v2/models/digits/infer {authorised} --json @{DIGIT}
   curl -s {url}/v2/models/digits {authorised}
 
 Ctrl-C drains and stops everything. Logs: {config.state.logs}
