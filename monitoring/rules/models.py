@@ -17,7 +17,7 @@ def recordings(config: RuleConfig) -> Group:
         for q in (0.5, 0.95, 0.99)
     ]
     return Group(
-        "models",
+        "models-recording",
         [
             Recording("model:requests:rate5m", f"sum by (model) (rate(tidegate_requests_total[{window}]))"),
             Recording(

@@ -16,7 +16,7 @@ ALIASES = ("stable", "candidate")
 def recordings(config: RuleConfig) -> Group:
     """Return error share, p99 and answers of the stable and the candidate version of each running rollout."""
     rules = [rule for alias in ALIASES for rule in _comparable(config, alias)]
-    return Group("rollout", rules)
+    return Group("rollout-recording", rules)
 
 
 def _comparable(config: RuleConfig, alias: str) -> list[Recording]:

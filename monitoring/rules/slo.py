@@ -11,7 +11,7 @@ def recordings(config: RuleConfig) -> Group:
     rules: list[Recording] = []
     for window in config.windows:
         rules += _availability_window(config, window) + _latency_window(config, window)
-    return Group("gateway-slo", rules)
+    return Group("gateway-slo-recording", rules)
 
 
 def _availability_window(config: RuleConfig, window: int) -> list[Recording]:

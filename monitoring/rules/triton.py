@@ -23,7 +23,7 @@ def recordings(config: RuleConfig) -> Group:
     executions = f"{by} (rate(nv_inference_exec_count[{window}]))"
     executing = " + ".join(f"rate(nv_inference_{phase}_duration_us[{window}])" for phase in PHASES[1:])
     return Group(
-        "triton",
+        "triton-recording",
         [
             *phases,
             Recording(
