@@ -7,6 +7,7 @@ from starlette.routing import Route
 from gateway.api.accounting import Accounting
 from gateway.api.body import BodyLimits
 from gateway.api.endpoint import Endpoint, Handler, Pipeline
+from gateway.api.v1 import V1
 from gateway.api.v2 import V2
 from gateway.controlplane.authenticator import Authenticator
 from gateway.dataplane import Plane
@@ -23,6 +24,8 @@ def inference_routes(
 ) -> list[Route]:
     """Return the routes of every inference protocol, the most called first.
 
+    Each route's `endpoint` is an `Endpoint`, whose `scopes` tell what a caller needs.
+
     Args:
         plane: answers them.
         authenticator: tells who asks.
@@ -36,22 +39,26 @@ def inference_routes(
         limits=BodyLimits(settings.max_body_bytes, settings.body_timeout),
         request_seconds=settings.request_timeout,
     )
-    v2 = V2(plane, version)
-
-    def both(suffix: str, method: str, scopes: tuple[str, ...], handler: Handler) -> list[Route]:
-        model = "/v2/models/{model}"
-        endpoint = Endpoint(pipeline, "v2", method, scopes, handler)
-        return [Route(f"{model}{at}{suffix}", endpoint) for at in ("", "/versions/{version}")]
-
-    def one(path: str, method: str, scopes: tuple[str, ...], handler: Handler) -> Route:
-        return Route(path, Endpoint(pipeline, "v2", method, scopes, handler))
-
+    v2, v1 = V2(plane, version), V1(plane)
+    table: tuple[tuple[str, str, tuple[str, ...], Handler], ...] = (
+        ("/v2/models/{model}/infer", "POST", INFER, v2.infer),
+        ("/v2/models/{model}/versions/{version}/infer", "POST", INFER, v2.infer),
+        # Before the V1 model routes, whose {model} would take the suffix for part of the name.
+        ("/v1/models/{model}:predict", "POST", INFER, v1.predict),
+        ("/v1/models/{model}/versions/{version}:predict", "POST", INFER, v1.predict),
+        ("/v2/models/{model}/ready", "GET", LOOK, v2.model_ready),
+        ("/v2/models/{model}/versions/{version}/ready", "GET", LOOK, v2.model_ready),
+        ("/v2/models/{model}", "GET", LOOK, v2.model_metadata),
+        ("/v2/models/{model}/versions/{version}", "GET", LOOK, v2.model_metadata),
+        ("/v2", "GET", LOOK, v2.server_metadata),
+        ("/v2/health/live", "GET", OPEN, v2.live),
+        ("/v2/health/ready", "GET", OPEN, v2.ready),
+        ("/v2/repository/index", "POST", LOOK, v2.index),
+        ("/v1/models", "GET", LOOK, v1.models),
+        ("/v1/models/{model}", "GET", LOOK, v1.model),
+        ("/v1/models/{model}/versions/{version}", "GET", LOOK, v1.model),
+    )
     return [
-        *both("/infer", "POST", INFER, v2.infer),
-        *both("/ready", "GET", LOOK, v2.model_ready),
-        *both("", "GET", LOOK, v2.model_metadata),
-        one("/v2", "GET", LOOK, v2.server_metadata),
-        one("/v2/health/live", "GET", OPEN, v2.live),
-        one("/v2/health/ready", "GET", OPEN, v2.ready),
-        one("/v2/repository/index", "POST", LOOK, v2.index),
+        Route(path, Endpoint(pipeline, path[1:3], method, scopes, handler))
+        for path, method, scopes, handler in table
     ]

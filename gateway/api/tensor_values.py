@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 from itertools import chain
+from math import prod
 from typing import Any
 
 from gateway.errors import BadRequest
@@ -112,6 +113,7 @@ def nest(values: Sequence[Any], shape: Sequence[int]) -> Any:
     """Return flat values nested by `shape`; a single value for an empty shape."""
     if not shape:
         return values[0]
-    for dim in reversed(shape[1:]):
-        values = [values[i : i + dim] for i in range(0, len(values), dim)] if dim else [[]] * shape[0]
-    return values
+    if len(shape) == 1:
+        return values
+    size = prod(shape[1:])
+    return [nest(values[row * size : (row + 1) * size], shape[1:]) for row in range(shape[0])]
