@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from gateway.errors import CannotStart, Unavailable
 
 # The async driver used for a URL that names only the database.
-DRIVERS = {"sqlite": "sqlite+aiosqlite"}
+DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 FILE_NAME = "gateway.db"
 BUSY_TIMEOUT_MS = 5000
 _BEGIN = "tidegate_begin"

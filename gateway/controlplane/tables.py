@@ -5,7 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, ForeignKey, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -77,4 +88,63 @@ changes = Table(
     Column("actor", String(64), nullable=False),
     Column("action", String(64), nullable=False),
     Column("subject", String(200), nullable=False),
+    # What exactly: the versions, weights and steps of the change.
+    Column("detail", JSON),
+)
+
+MODEL = String(128)
+# Versions are decimal integers of at most ten digits; as text they are what the protocols carry.
+VERSION = String(10)
+
+# The stable names clients call. For now each model has one of its own name.
+endpoints = Table(
+    "endpoints",
+    metadata,
+    Column("name", MODEL, primary_key=True),
+    Column("model", MODEL, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+# Versions that passed every step of a deployment, with the digest of the manifest they had then.
+admitted_versions = Table(
+    "admitted_versions",
+    metadata,
+    Column("model", MODEL, primary_key=True),
+    Column("version", VERSION, primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("admitted_at", UtcDateTime, nullable=False),
+)
+
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("model", MODEL, primary_key=True),
+    Column("alias", String(63), primary_key=True),
+    Column("version", VERSION, nullable=False),
+    Column("previous_version", VERSION),
+    Column("changed_at", UtcDateTime, nullable=False),
+)
+
+rollouts = Table(
+    "rollouts",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("endpoint", MODEL, ForeignKey("endpoints.name"), nullable=False, index=True),
+    Column("stable", VERSION, nullable=False),
+    Column("candidate", VERSION, nullable=False),
+    Column("weight", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("reason", String(500), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+)
+
+# Who may act on a model in Triton now. Seconds since the epoch, because both databases compare them alike.
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("expires_at", Float(53), nullable=False),
 )
