@@ -36,7 +36,9 @@ def ops_app(registry: CollectorRegistry, checks: Sequence[ReadinessCheck]) -> St
         return JSONResponse({"ready": not reasons, "reasons": reasons}, status_code=503 if reasons else 200)
 
     routes = [Route("/metrics", metrics), Route("/livez", livez), Route("/readyz", readyz)]
-    return Starlette(routes=routes, exception_handlers={HTTPException: _plain_error})
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _plain_error})
+    app.router.redirect_slashes = False
+    return app
 
 
 async def _plain_error(_request: Request, error: Exception) -> Response:
