@@ -43,6 +43,8 @@
 - --grpc-port=8001
 - --metrics-port=8002
 - --supervisor-port=8003
+- --exit-timeout={{ .Values.triton.exitTimeoutSeconds }}
+- --start-timeout={{ .Values.triton.startupTimeoutSeconds }}
 {{- end }}
 
 {{/* Resources of the values, with the GPUs of the gpu profile among the limits. */}}
