@@ -26,6 +26,7 @@ class Principals:
         self._interval = interval
         self._up = up
         self._revision: int | None = None
+        self._refreshing = asyncio.Lock()
         self._credentials: Mapping[str, Credential] = {}
 
     @property
@@ -50,7 +51,8 @@ class Principals:
             Unavailable: when the database does not answer; the view stays.
         """
         try:
-            async with asyncio.timeout(QUERY_TIMEOUT):
+            # One at a time: a slow older answer must not replace a newer one and revive a revoked key.
+            async with self._refreshing, asyncio.timeout(QUERY_TIMEOUT):
                 if self._revision is None or await self._store.revision() != self._revision:
                     self._revision, self._credentials = await self._store.credentials()
         except TimeoutError:

@@ -114,14 +114,20 @@ class TritonRepository:
         entries: list[IndexEntry] = self._decoded(_INDEX, response)
         return entries
 
-    async def load(self, model: str, time_limit: float) -> None:
+    async def load(self, model: str, time_limit: float, config: str | None = None) -> None:
         """Load a model, or bring a loaded one up to date with its directory; returns when it is ready.
+
+        Args:
+            model: its name.
+            time_limit: seconds it may take.
+            config: JSON that takes the place of `config.pbtxt` for this load.
 
         Raises:
             LoadFailed: Triton refused; what served before still serves.
             DeadlineExceeded: not loaded in time; Triton may still be at it.
         """
-        response = await self._call("POST", f"/v2/repository/models/{model}/load", time_limit)
+        body = b"" if config is None else msgspec.json.encode({"parameters": {"config": config}})
+        response = await self._call("POST", f"/v2/repository/models/{model}/load", time_limit, body)
         if response.status != 200:
             raise LoadFailed(model, upstream_text(response))
 
@@ -160,9 +166,11 @@ class TritonRepository:
             raise BadUpstream(f"Model {model} uses datatypes this gateway does not know: {sorted(unknown)}.")
         return spec
 
-    async def _call(self, method: str, path: str, time_limit: float | None = None) -> UpstreamResponse:
+    async def _call(
+        self, method: str, path: str, time_limit: float | None = None, body: bytes = b""
+    ) -> UpstreamResponse:
         deadline = asyncio.get_running_loop().time() + (time_limit or self._time_limit)
-        return await self._upstream.request(method, path, deadline, headers=self._headers)
+        return await self._upstream.request(method, path, deadline, headers=self._headers, body=body)
 
     @staticmethod
     def _decoded(decoder: msgspec.json.Decoder[Any], response: UpstreamResponse) -> Any:
