@@ -66,13 +66,17 @@ class RunningStack:
         """Headers that present that key."""
         return {"Authorization": f"Bearer {self.api_key}"}
 
-    def children(self, name: str) -> list[psutil.Process]:
-        """Return the processes below the command whose name contains `name`."""
-        return [
-            child
-            for child in psutil.Process(self.process.pid).children(recursive=True)
-            if name in child.name() or name in " ".join(child.cmdline())
+    def children(self) -> list[psutil.Process]:
+        """Return every process below the command."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def child(self, *words: str) -> psutil.Process:
+        """Return the first process below the command whose command line holds all these words."""
+        found = [
+            child for child in self.children() if all(word in " ".join(child.cmdline()) for word in words)
         ]
+        assert found, f"no process with {words} among {self.children()}"
+        return found[0]
 
     def stop(self) -> int:
         """Send SIGTERM, as Ctrl-C would end it, and return the exit status."""
