@@ -25,6 +25,7 @@ _HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]
 
 BAD_REQUEST = (400, "bad_request", "The request is not valid HTTP/1.1; correct it and send it again.")
 BAD_HOST = (400, "bad_request", "The request needs exactly one valid Host header; send one.")
+BAD_UPGRADE = (400, "bad_request", "This gateway speaks HTTP/1.1 only; send the request without Upgrade.")
 URL_TOO_LONG = (414, "url_too_long", f"The URL is longer than {MAX_URL_BYTES} bytes; send a shorter one.")
 HEADERS_TOO_LARGE = (
     431,
@@ -111,8 +112,13 @@ class HttpProtocol(HttpToolsProtocol):
         self._unparsed = 0
         if self._hosts != 1 and self.parser.get_http_version() != "1.0":
             self._refuse(BAD_HOST)
+        upgrade = self.parser.should_upgrade()
+        if upgrade and not self._asks_for_h2c():
+            self._refuse(BAD_UPGRADE)
         super().on_headers_complete()
-        if getattr(self.server_state, "draining", False):
+        # Past an offered upgrade the parser takes nothing for a request: what was pipelined must not be
+        # waited for.
+        if upgrade or getattr(self.server_state, "draining", False):
             self.cycle.keep_alive = False
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words, ours are sent
@@ -131,6 +137,13 @@ class HttpProtocol(HttpToolsProtocol):
         if self.cycle is None or self.cycle.response_complete:
             self.transport.write(b"".join(lines))
         self.transport.close()
+
+    def _asks_for_h2c(self) -> bool:
+        # Java's client offers it in every first request and is content to go on with HTTP/1.1.
+        return any(name == b"upgrade" and value.lower() == b"h2c" for name, value in self.headers)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: declining an upgrade is normal."""
 
     def _refuse(self, refusal: tuple[int, str, str]) -> None:
         self._refusal = refusal

@@ -14,7 +14,9 @@ MIB = 1 << 20
 class Settings(BaseSettings):
     """Every setting of the gateway; `TIDEGATE_HTTP_PORT` sets `http_port`, and so on."""
 
-    model_config = SettingsConfigDict(env_prefix="TIDEGATE_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="TIDEGATE_", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     http_host: str = Field(default="127.0.0.1", description="address of the inference and admin API")
     http_port: int = Field(

@@ -84,5 +84,9 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _unforeseen_error(request: Request, error: Exception) -> JSONResponse:
-    log.error("an error nobody foresaw", exc_info=error, extra={"path": request.scope.get("path")})
-    return answer(request, GatewayError("The gateway failed; report this with the request id."))
+    # The server logs the traceback as well; this line joins it to the request.
+    response = answer(request, GatewayError("The gateway failed; report this with the request id."))
+    log.error(
+        "unforeseen error", extra={"request_id": response.headers["x-request-id"], "cause": repr(error)}
+    )
+    return response

@@ -12,6 +12,7 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 from starlette.types import Message
 
 from gateway.api.request_id import request_id
@@ -85,7 +86,8 @@ class GuardedRoute(APIRoute):
             except GatewayError as error:
                 status = error.status
                 raise
-            except RequestValidationError:
+            except (RequestValidationError, HTTPException):
+                # FastAPI raises the second one only for a body it cannot parse.
                 status = BadRequest.status
                 raise
             finally:

@@ -54,6 +54,10 @@ def status_and_code(answer: bytes) -> tuple[int, str]:
     return int(head.split()[1]), told["code"]
 
 
+def statuses(answers: bytes) -> list[int]:
+    return [int(line.split()[1]) for line in answers.split(b"\r\n") if line.startswith(b"HTTP/1.1 ")]
+
+
 @pytest.mark.parametrize(
     "hosts",
     [
@@ -146,14 +150,24 @@ def test_what_is_no_http_is_400_in_our_shape(gateway: RunningGateway, raw: bytes
     assert status_and_code(exchange(gateway, raw)) == (400, "bad_request")
 
 
+def test_a_websocket_is_refused_and_an_offer_of_h2c_declined(gateway: RunningGateway) -> None:
+    websocket = (b"Connection: Upgrade", b"Upgrade: websocket", b"Sec-WebSocket-Key: x")
+    assert status_and_code(exchange(gateway, request(b"Host: a", *websocket)))[0] == 400
+    body = b'{"name": "x"}'
+    offer = (
+        b"POST /admin/v1/projects HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+        b"Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\nContent-Type: application/json\r\n"
+        b"X-API-Key: %b\r\nContent-Length: %d\r\n\r\n%b" % (gateway.admin_key.encode(), len(body), body)
+    )
+    answer = exchange(gateway, offer + request(b"Host: a"))
+    assert statuses(answer) == [201]
+    assert b"\r\nconnection: close\r\n" in answer
+
+
 def test_pipelined_requests_are_answered_in_order(gateway: RunningGateway) -> None:
     first = b"GET /v2/health/live HTTP/1.1\r\nHost: a\r\n\r\n"
     answer = exchange(gateway, first + first + request(b"Host: a"))
-    assert [line.split()[1] for line in answer.split(b"\r\n") if line.startswith(b"HTTP/1.1 ")] == [
-        b"200",
-        b"200",
-        b"401",
-    ]
+    assert statuses(answer) == [200, 200, 401]
 
 
 def test_slow_headers_and_silent_connections_are_closed(gateway: RunningGateway) -> None:
