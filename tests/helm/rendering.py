@@ -30,7 +30,9 @@ def scenario_values(scenario: Path) -> dict[str, Any]:
 def render(values: dict[str, Any] | None = None) -> dict[str, str]:
     """Return the text of every template of one release."""
     with helm_python.Chart.load(str(CHART)) as chart:
-        rendered: dict[str, str] = chart.render(copy.deepcopy(values or {}), name=RELEASE, namespace=NAMESPACE)
+        rendered: dict[str, str] = chart.render(
+            copy.deepcopy(values or {}), name=RELEASE, namespace=NAMESPACE
+        )
     return rendered
 
 

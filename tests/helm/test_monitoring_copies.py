@@ -34,7 +34,9 @@ def test_check_sees_a_change_a_gap_and_a_leftover(tmp_path: Path) -> None:
     copy = tmp_path / "helm" / "tidegate" / "files" / "rules" / "a.yaml"
 
     def run(*arguments: str) -> int:
-        return subprocess.run([sys.executable, script, *arguments], capture_output=True, check=False).returncode
+        return subprocess.run(
+            [sys.executable, script, *arguments], capture_output=True, check=False
+        ).returncode
 
     assert run("--check") == 1
     assert not copy.exists()
@@ -57,7 +59,11 @@ def test_every_rule_arrives_unchanged() -> None:
 
 
 def test_every_dashboard_arrives_unchanged() -> None:
-    objects = [o for o in manifests(EVERYTHING) if o["kind"] == "ConfigMap" and "-dashboard-" in o["metadata"]["name"]]
+    objects = [
+        o
+        for o in manifests(EVERYTHING)
+        if o["kind"] == "ConfigMap" and "-dashboard-" in o["metadata"]["name"]
+    ]
     sources = sorted((CHART / "files" / "dashboards").glob("*.json"))
     assert sources
     arrived = {name: json.loads(text) for o in objects for name, text in o["data"].items()}
@@ -70,7 +76,9 @@ def test_monitors_find_the_services_and_call_the_jobs_as_the_rules_do() -> None:
     jobs = {}
     for monitor in (o for o in objects if o["kind"] == "ServiceMonitor"):
         wanted = monitor["spec"]["selector"]["matchLabels"]
-        (service,) = (o for o in objects if o["kind"] == "Service" and wanted.items() <= o["metadata"]["labels"].items())
+        (service,) = (
+            o for o in objects if o["kind"] == "Service" and wanted.items() <= o["metadata"]["labels"].items()
+        )
         ports = {port["name"]: port["port"] for port in service["spec"]["ports"]}
         for endpoint in monitor["spec"]["endpoints"]:
             (relabeling,) = endpoint["relabelings"]

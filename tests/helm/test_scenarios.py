@@ -14,7 +14,10 @@ from tests.helm.rendering import CHART, NAMESPACE, RELEASE, SCENARIOS, manifests
 # The oldest release the chart supports, one in the middle, the newest known.
 KUBERNETES_VERSIONS = ("1.27", "1.33", "1.37")
 # Kinds that are no part of Kubernetes, so that no schema is there to check them with.
-CUSTOM_KINDS = {("monitoring.coreos.com/v1", "ServiceMonitor"), ("monitoring.coreos.com/v1", "PrometheusRule")}
+CUSTOM_KINDS = {
+    ("monitoring.coreos.com/v1", "ServiceMonitor"),
+    ("monitoring.coreos.com/v1", "PrometheusRule"),
+}
 
 every_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.stem)
 
@@ -61,7 +64,9 @@ def test_names_are_unique_and_namespaced_by_the_release(scenario: Path) -> None:
 def test_selectors_select_exactly_their_component(scenario: Path) -> None:
     objects = manifests(scenario_values(scenario))
     pods = {
-        o["metadata"]["name"]: o["metadata"]["labels"] if o["kind"] == "Pod" else o["spec"]["template"]["metadata"]["labels"]
+        o["metadata"]["name"]: o["metadata"]["labels"]
+        if o["kind"] == "Pod"
+        else o["spec"]["template"]["metadata"]["labels"]
         for o in objects
         if o["kind"] == "Pod" or "template" in o.get("spec", {})
     }
@@ -81,7 +86,9 @@ def test_selectors_select_exactly_their_component(scenario: Path) -> None:
 
 @every_scenario
 def test_notes_name_the_release(scenario: Path) -> None:
-    (notes,) = (text for template, text in render(scenario_values(scenario)).items() if template.endswith("NOTES.txt"))
+    (notes,) = (
+        text for template, text in render(scenario_values(scenario)).items() if template.endswith("NOTES.txt")
+    )
     assert f"helm -n {NAMESPACE} test {RELEASE}" in notes
     assert "<no value>" not in notes
 

@@ -68,13 +68,16 @@ def test_shared_memory_is_a_sized_memory_volume(scenario: Path) -> None:
 def test_the_model_repository_is_read_only_and_only_tritons(scenario: Path) -> None:
     objects = manifests(scenario_values(scenario))
     claims = {
-        name: [v for v in spec["volumes"] if v.get("persistentVolumeClaim")] for name, spec in pod_specs(objects)
+        name: [v for v in spec["volumes"] if v.get("persistentVolumeClaim")]
+        for name, spec in pod_specs(objects)
     }
     for name, volumes in claims.items():
         for volume in volumes:
             models = volume["name"] == "models"
             assert models == name.endswith("-triton")
-            mounts = [m for m in _container(_pod(objects, name))["volumeMounts"] if m["name"] == volume["name"]]
+            mounts = [
+                m for m in _container(_pod(objects, name))["volumeMounts"] if m["name"] == volume["name"]
+            ]
             assert [mount.get("readOnly", False) for mount in mounts] == [models]
 
 
@@ -192,7 +195,13 @@ def test_a_pod_gets_the_time_its_drain_takes(scenario: Path) -> None:
     assert "lifecycle" not in _container(gateway)
 
     triton = _pod(objects, "triton")
-    hook = _container(triton).get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command", ["sleep", "0"])
+    hook = (
+        _container(triton)
+        .get("lifecycle", {})
+        .get("preStop", {})
+        .get("exec", {})
+        .get("command", ["sleep", "0"])
+    )
     # Several words in one string would be one argument, and nothing would wait.
     assert hook[0] == "sleep"
     assert hook[1].isdigit()
@@ -268,5 +277,7 @@ def _given_secrets(objects: list[Manifest]) -> list[Manifest]:
         for entry in _container(spec)["env"]:
             reference = entry.get("valueFrom", {}).get("secretKeyRef")
             if reference and reference["name"] not in made:
-                found.setdefault(reference["name"], {})[reference["key"]] = base64.b64encode(b"given").decode()
+                found.setdefault(reference["name"], {})[reference["key"]] = base64.b64encode(
+                    b"given"
+                ).decode()
     return [{"kind": "Secret", "metadata": {"name": name}, "data": data} for name, data in found.items()]

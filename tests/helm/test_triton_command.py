@@ -49,7 +49,8 @@ def test_the_largest_rebuilt_request_fits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("release", "status"), [("26.09", 0), ("26.10", 0), ("27.01", 0), ("26.08", 64), ("24.10", 64), (None, 64)]
+    ("release", "status"),
+    [("26.09", 0), ("26.10", 0), ("27.01", 0), ("26.08", 64), ("24.10", 64), (None, 64)],
 )
 def test_an_old_release_refuses_to_start(tmp_path: Path, release: str | None, status: int) -> None:
     container = _container({})
@@ -58,7 +59,9 @@ def test_an_old_release_refuses_to_start(tmp_path: Path, release: str | None, st
     env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", **environment(container, manifests())}
     if release:
         env["NVIDIA_TRITON_SERVER_VERSION"] = release
-    answer = subprocess.run(container["args"], env=env, capture_output=True, text=True, check=False, timeout=20)
+    answer = subprocess.run(
+        container["args"], env=env, capture_output=True, text=True, check=False, timeout=20
+    )
     assert answer.returncode == status
     if status:
         assert "older than 26.09" in answer.stderr
@@ -78,12 +81,18 @@ def test_a_real_triton_takes_the_arguments_and_keeps_its_api_shut(tmp_path: Path
     assert {name for name, _ in flags} - installation.flags == NEWER_FLAGS
     http, grpc, metrics = free_ports(3)
     arguments = [
-        f"--{name}={value}".removesuffix("=").replace("$(TIDEGATE_TRITON_ADMIN_SECRET)", secret).replace("/models", str(tmp_path / "models"))
+        f"--{name}={value}".removesuffix("=")
+        .replace("$(TIDEGATE_TRITON_ADMIN_SECRET)", secret)
+        .replace("/models", str(tmp_path / "models"))
         for name, value in flags
         if name not in NEWER_FLAGS
     ]
     ports = [f"--http-port={http}", f"--grpc-port={grpc}", f"--metrics-port={metrics}"]
-    where = ["--http-address=127.0.0.1", "--grpc-address=127.0.0.1", f"--backend-directory={installation.backends}"]
+    where = [
+        "--http-address=127.0.0.1",
+        "--grpc-address=127.0.0.1",
+        f"--backend-directory={installation.backends}",
+    ]
     command = [installation.wheel.server, *arguments, *ports, *where]
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(command, env=installation.environment(), stdout=log, stderr=log)
@@ -108,7 +117,9 @@ def _container(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _flags(arguments: list[str]) -> list[tuple[str, str]]:
-    split = (argument.removeprefix("--").partition("=") for argument in arguments if argument.startswith("--"))
+    split = (
+        argument.removeprefix("--").partition("=") for argument in arguments if argument.startswith("--")
+    )
     return [(name, value) for name, _, value in split]
 
 

@@ -40,7 +40,9 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-FREE_MAPS = {path for path, schema in objects_of(SCHEMA) if schema["type"] == "object" and "properties" not in schema}
+FREE_MAPS = {
+    path for path, schema in objects_of(SCHEMA) if schema["type"] == "object" and "properties" not in schema
+}
 
 
 def test_schema_closes_every_object_and_describes_every_value() -> None:
@@ -74,9 +76,14 @@ def test_every_setting_arrives_at_the_gateway() -> None:
         "max_in_flight": 7, "max_queue": 4000000, "max_response_bytes": 1000000, "model_load_timeout": 600, "principals_interval": 0.25,
         "triton_connect_timeout": 1, "triton_connections": 128,
     }  # fmt: skip
-    objects = manifests({"gateway": {"settings": chosen, "maxBodyBytes": 134217728, "requestTimeoutSeconds": 20}})
+    objects = manifests(
+        {"gateway": {"settings": chosen, "maxBodyBytes": 134217728, "requestTimeoutSeconds": 20}}
+    )
     container = find(objects, "Deployment", "-gateway")["spec"]["template"]["spec"]["containers"][0]
-    known = {name.removeprefix("TIDEGATE_").lower(): value for name, value in environment(container, objects).items()}
+    known = {
+        name.removeprefix("TIDEGATE_").lower(): value
+        for name, value in environment(container, objects).items()
+    }
     settings = Settings(**known)  # type: ignore[arg-type]
     assert {name: getattr(settings, name) for name in chosen} == chosen
     assert settings.max_body_bytes == 134217728
@@ -85,7 +92,9 @@ def test_every_setting_arrives_at_the_gateway() -> None:
 
 
 def test_readme_lists_every_value_with_its_default() -> None:
-    rows = re.findall(r"^\| `([\w.]+)` \| `(.*?)` \| (.+) \|$", (CHART / "README.md").read_text(), re.MULTILINE)
+    rows = re.findall(
+        r"^\| `([\w.]+)` \| `(.*?)` \| (.+) \|$", (CHART / "README.md").read_text(), re.MULTILINE
+    )
     listed = {path: (default, description) for path, default, description in rows}
     assert len(listed) == len(rows)
     schemas = dict(objects_of(SCHEMA))
@@ -163,7 +172,9 @@ IMPOSSIBLE: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("values", "sentence"), IMPOSSIBLE, ids=lambda case: case if isinstance(case, str) else "")
+@pytest.mark.parametrize(
+    ("values", "sentence"), IMPOSSIBLE, ids=lambda case: case if isinstance(case, str) else ""
+)
 def test_impossible_combinations_are_refused_with_what_to_do(values: dict[str, Any], sentence: str) -> None:
     with pytest.raises(helm_python.HelmError, match=re.escape(sentence)):
         render(values)

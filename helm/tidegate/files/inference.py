@@ -33,8 +33,14 @@ def call(method, path, key, body=None):
 
 
 def expect(what, wanted, answer):
-    """Return the body, or end the test with a sentence."""
+    """Return the body, or end the test with a sentence.
+
+    Raises:
+        LookupError: the gateway, Triton or a model is not there yet.
+    """
     status, body = answer
+    if status in (502, 503, 504):
+        raise LookupError(f"{what} answered {status}: {body}")
     if status != wanted:
         raise SystemExit(f"{what} answered {status} instead of {wanted}: {body}")
     return body
@@ -54,11 +60,9 @@ def models(key):
     return expect("GET /v1/models", 200, call("GET", "/v1/models", key))["models"]
 
 
-def zeros(tensor, batch):
+def zeros(tensor):
     """Return an input tensor of zeros (or empty strings) that fits the model's metadata."""
     shape = [1 if size == -1 else size for size in tensor["shape"]]
-    if batch and shape:
-        shape[0] = 1
     fill = {"BYTES": "", "BOOL": False}.get(tensor["datatype"], 0)
     data = [fill] * math.prod(shape)
     return {"name": tensor["name"], "datatype": tensor["datatype"], "shape": shape, "data": data}
@@ -69,7 +73,7 @@ def infer(key):
     model = os.environ.get("MODEL") or first_model(key)
     path = f"/v2/models/{model}"
     metadata = expect(f"GET {path}", 200, call("GET", path, key))
-    inputs = [zeros(tensor, tensor["shape"][:1] == [-1]) for tensor in metadata["inputs"]]
+    inputs = [zeros(tensor) for tensor in metadata["inputs"]]
     answer = expect(f"POST {path}/infer", 200, call("POST", f"{path}/infer", key, {"inputs": inputs}))
     got, wanted = ({tensor["name"] for tensor in source["outputs"]} for source in (answer, metadata))
     if got != wanted:

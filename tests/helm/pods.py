@@ -1,0 +1,179 @@
+"""Rendered pods as processes on this machine: what a kubelet does, with a documented substitution.
+
+Everything of a container is taken as rendered: command, args, the whole environment (Secrets filled in), probes,
+hooks, grace period. Only what a single machine cannot give is replaced:
+
+- a mount path → a directory of its own under the test's directory (one per volume; `/dev/shm` stays);
+- a container's port → a free port, wherever it is a whole environment value or the value of an option;
+- `http://<service>.<namespace>.svc:<port>` → `http://127.0.0.1:<port of the process behind it>`;
+- the address `0.0.0.0` → `127.0.0.1`;
+- `python` → the interpreter that runs the tests, first on PATH.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.helm.rendering import NAMESPACE, ROOT, Manifest, environment, pod_specs
+from tests.support.triton import free_ports
+
+
+@dataclass
+class Cluster:
+    """One rendered release; gives out directories and ports.
+
+    Attributes:
+        objects: everything rendered.
+        directory: where the volumes are.
+        ports: free port by (component, container port).
+    """
+
+    objects: list[Manifest]
+    directory: Path
+    ports: dict[tuple[str, int], int] = field(default_factory=dict)
+
+    def port(self, component: str, container_port: int) -> int:
+        """Return the port on this machine that stands for a container's."""
+        key = (component, container_port)
+        if key not in self.ports:
+            (self.ports[key],) = free_ports(1)
+        return self.ports[key]
+
+    def volume(self, component: str, name: str) -> Path:
+        """Return the directory that stands for a pod's volume."""
+        path = self.directory / f"{component}-{name}"
+        path.mkdir(exist_ok=True)
+        return path
+
+    def address(self, match: re.Match[str]) -> str:
+        """Return the local URL of a Service's URL."""
+        name, port = match["name"], int(match["port"])
+        (service,) = (o for o in self.objects if o["kind"] == "Service" and o["metadata"]["name"] == name)
+        component = service["spec"]["selector"]["app.kubernetes.io/component"]
+        (target,) = (p["targetPort"] for p in service["spec"]["ports"] if p["port"] == port)
+        ports = {p["name"]: p["containerPort"] for p in Pod(self, component).container["ports"]}
+        return f"http://127.0.0.1:{self.port(component, ports[target])}"
+
+
+class Pod:
+    """One pod of a release, not yet started."""
+
+    def __init__(self, cluster: Cluster, component: str) -> None:
+        self.cluster = cluster
+        self.component = component
+        (self.spec,) = (spec for name, spec in pod_specs(cluster.objects) if name.endswith(f"-{component}"))
+        (self.container,) = self.spec["containers"]
+
+    def local(self, text: str) -> str:
+        """Apply the substitution of this module to one argument or environment value."""
+        service = rf"http://(?P<name>[a-z0-9-]+)\.{NAMESPACE}\.svc:(?P<port>\d+)"
+        text = re.sub(service, self.cluster.address, text)
+        text = re.sub(r"^((?:--[a-z-]+=)?)0\.0\.0\.0$", r"\g<1>127.0.0.1", text)
+        for port in self.container.get("ports", []):
+            number = port["containerPort"]
+            text = re.sub(
+                rf"^((?:--[a-z-]+-port=)?){number}$", rf"\g<1>{self.cluster.port(self.component, number)}", text
+            )
+        volumes = {mount["mountPath"]: mount["name"] for mount in self.container["volumeMounts"]}
+        # In one go: the directories that stand for volumes may themselves be below /tmp.
+        return re.sub(
+            rf"^((?:--[a-z-]+=)?)({'|'.join(map(re.escape, volumes))})(?=/|$)",
+            lambda match: match[1] + str(self.cluster.volume(self.component, volumes[match[2]])),
+            text,
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The container's environment and nothing of this process's but PATH."""
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        given = environment(self.container, self.cluster.objects)
+        # The packages are importable from the repository's root instead of an image.
+        return {"PATH": path, "PYTHONPATH": str(ROOT)} | {name: self.local(value) for name, value in given.items()}
+
+    @property
+    def command(self) -> list[str]:
+        """The container's command line."""
+        words = [*self.container.get("command", []), *self.container.get("args", [])]
+        return [self.local(word) for word in words]
+
+    @property
+    def grace(self) -> float:
+        """Seconds between the request to end and SIGKILL."""
+        return float(self.spec["terminationGracePeriodSeconds"])
+
+    def url(self, container_port: int) -> str:
+        """Return the base URL of one of its ports."""
+        return f"http://127.0.0.1:{self.cluster.port(self.component, container_port)}"
+
+    def probe(self, name: str) -> int:
+        """Run one probe as the kubelet does; return the status, 0 when nothing answers."""
+        probe: dict[str, Any] = self.container[name]
+        ports = {port["name"]: port["containerPort"] for port in self.container["ports"]}
+        url = self.url(ports[probe["httpGet"]["port"]]) + probe["httpGet"]["path"]
+        try:
+            return httpx.get(url, timeout=probe["timeoutSeconds"], trust_env=False).status_code
+        except httpx.HTTPError:
+            return 0
+
+    def run(self, timeout: float) -> subprocess.CompletedProcess[str]:
+        """Run it to its end."""
+        return subprocess.run(
+            self.command, env=self.environment, cwd=self.cluster.directory,
+            capture_output=True, text=True, check=False, timeout=timeout,
+        )  # fmt: skip
+
+
+class RunningPod:
+    """A started pod; stop it with `delete` or `kill`."""
+
+    def __init__(self, pod: Pod) -> None:
+        self.pod = pod
+        self.log = pod.cluster.directory / f"{pod.component}.log"
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                pod.command, env=pod.environment, cwd=pod.cluster.directory,
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+            )  # fmt: skip
+
+    def wait_for(self, probe: str, seconds: float) -> None:
+        """Return once a probe passes."""
+        deadline = time.monotonic() + seconds
+        while (status := self.pod.probe(probe)) != 200:
+            assert self.process.poll() is None, f"it ended with {self.process.returncode}:\n{self.log.read_text()}"
+            assert time.monotonic() < deadline, f"{probe} says {status} after {seconds} s:\n{self.log.read_text()}"
+            time.sleep(0.1)
+
+    def delete(self) -> float:
+        """End it as the kubelet does: the hook, SIGTERM, at most the grace period.
+
+        Returns:
+            Seconds the hook took.
+        """
+        begin = time.monotonic()
+        hook = self.pod.container.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command")
+        if hook:
+            subprocess.run(hook, env=self.pod.environment, check=True, timeout=self.pod.grace)
+        hooked = time.monotonic() - begin
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(self.pod.grace - hooked)
+        return hooked
+
+    def kill(self) -> None:
+        """End it at once, if it still runs, with everything it started."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()

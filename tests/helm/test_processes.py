@@ -1,0 +1,203 @@
+"""The rendered CPU profile runs: its commands, environment, probes and hooks as processes on this machine."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.helm.pods import Cluster, Pod, RunningPod
+from tests.helm.rendering import environment, find, manifests
+from tests.support.onnx_models import write_two_by_two
+
+START_SECONDS = 90
+DRAIN_DELAY = 2
+VALUES = {
+    "profile": "cpu",
+    "gateway": {"drain": {"delaySeconds": DRAIN_DELAY}, "settings": {"log_level": "DEBUG"}},
+    "triton": {"preStopSeconds": 1},
+    "helmTest": {"timeoutSeconds": 60},
+}
+BODY = {
+    "inputs": [
+        {"name": name, "datatype": "FP32", "shape": [1, 4], "data": [1, 2, 3, value]}
+        for name, value in (("a", 4), ("b", 5))
+    ]
+}
+CLIENTS = 4
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Cluster:
+    """The rendered release, its model repository filled."""
+    cluster = Cluster(manifests(VALUES), tmp_path_factory.mktemp("cluster"))
+    write_two_by_two(cluster.volume("triton", "models"))
+    script = find(cluster.objects, "ConfigMap", "-test")["data"]["inference.py"]
+    (cluster.volume("test", "script") / "inference.py").write_text(script)
+    return cluster
+
+
+@pytest.fixture(scope="module")
+def triton(cluster: Cluster) -> Iterator[RunningPod]:
+    running = RunningPod(Pod(cluster, "triton"))
+    try:
+        yield running
+    finally:
+        running.kill()
+
+
+@pytest.fixture(scope="module")
+def gateway(cluster: Cluster, triton: RunningPod) -> Iterator[RunningPod]:
+    # Both start at the same moment, as in a cluster: the gateway finds no Triton yet.
+    running = RunningPod(Pod(cluster, "gateway"))
+    try:
+        running.wait_for("startupProbe", START_SECONDS)
+        triton.wait_for("startupProbe", START_SECONDS)
+        running.wait_for("readinessProbe", START_SECONDS)
+        yield running
+    finally:
+        running.kill()
+
+
+def test_every_probe_passes(gateway: RunningPod, triton: RunningPod) -> None:
+    for pod in (gateway, triton):
+        probes = [name for name in pod.pod.container if name.endswith("Probe")]
+        assert len(probes) == 3
+        for probe in probes:
+            pod.wait_for(probe, 10)
+
+
+def test_the_state_is_private_although_the_volume_is_not_ours(gateway: RunningPod) -> None:
+    state = Path(gateway.pod.environment["TIDEGATE_STATE_DIR"])
+    assert state.stat().st_mode & 0o777 == 0o700
+    assert (state / "gateway.db").exists()
+
+
+def test_triton_is_shut_to_everybody_but_the_gateway(triton: RunningPod) -> None:
+    url = triton.pod.url(8000)
+    assert httpx.post(f"{url}/v2/repository/index").status_code == 403
+    secret = environment(triton.pod.container, triton.pod.cluster.objects)["TIDEGATE_TRITON_ADMIN_SECRET"]
+    assert httpx.post(f"{url}/v2/repository/index", headers={"x-tidegate-triton-admin": secret}).is_success
+
+
+def test_metrics_are_where_the_services_say(gateway: RunningPod, triton: RunningPod) -> None:
+    for url, metric in (
+        (gateway.pod.url(8081), "tidegate_triton_up 1.0"),
+        (triton.pod.url(8002), "nv_inference_request_success"),
+        (triton.pod.url(8003), "tidegate_embedded_triton_up 1.0"),
+    ):
+        assert metric in httpx.get(f"{url}/metrics").text
+
+
+def test_helm_test_passes(gateway: RunningPod, cluster: Cluster) -> None:
+    answer = Pod(cluster, "test").run(90)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.startswith("ok: two_by_two answered")
+
+
+def test_helm_test_fails_where_the_model_does_not_answer(gateway: RunningPod, cluster: Cluster) -> None:
+    (variable,) = (entry for entry in _test_environment(cluster) if entry["name"] == "MODEL")
+    assert variable["value"] == ""
+    other = dataclasses.replace(cluster, objects=copy.deepcopy(cluster.objects))
+    (variable,) = (entry for entry in _test_environment(other) if entry["name"] == "MODEL")
+    variable["value"] = "absent"
+    answer = Pod(other, "test").run(90)
+    assert answer.returncode == 1
+    assert "404 instead of 200" in answer.stderr
+    # Its key is revoked all the same.
+    keys = httpx.get(f"{gateway.pod.url(8080)}/admin/v1/keys", headers=_admin(gateway)).json()["keys"]
+    assert all(key["revoked_at"] for key in keys if key["project"] == "helm-test")
+
+
+def test_draining_under_load_loses_nothing(gateway: RunningPod, triton: RunningPod) -> None:
+    """The pods end in the order of an upgrade; clients behave like ones behind a Service."""
+    load = _Load(gateway)
+    with load:
+        _until(lambda: load.answers.get(200, 0) > 50, "no load")
+        ended = threading.Thread(target=gateway.delete)
+        ended.start()
+        _until(lambda: gateway.pod.probe("readinessProbe") == 503, "no 503 of /readyz")
+        before = load.answers[200]
+        # Until every load balancer noticed, requests still come and are still answered.
+        _until(lambda: load.answers[200] > before, "nothing accepted after SIGTERM")
+        assert gateway.pod.probe("livenessProbe") == 200
+    ended.join(gateway.pod.grace)
+    assert gateway.process.poll() == 0
+    assert load.failures == []
+    assert set(load.answers) == {200}
+
+    hooked = triton.delete()
+    assert hooked >= 1
+    assert triton.process.poll() == 0
+
+
+class _Load:
+    """Clients on kept connections that stop once they see that the gateway is no longer ready."""
+
+    def __init__(self, gateway: RunningPod) -> None:
+        self.gateway = gateway
+        self.answers: dict[int, int] = {}
+        self.failures: list[str] = []
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        new = {"project": "load", "scopes": ["infer"]}
+        url = gateway.pod.url(8080)
+        created = httpx.post(f"{url}/admin/v1/keys", json=new, headers=_admin(gateway))
+        assert created.status_code == 201, created.text
+        self._headers = {"X-API-Key": created.json()["key"]}
+        self._threads = [threading.Thread(target=self._client) for _ in range(CLIENTS)]
+
+    def __enter__(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _client(self) -> None:
+        url = f"{self.gateway.pod.url(8080)}/v2/models/two_by_two/infer"
+        with httpx.Client(headers=self._headers, timeout=30, trust_env=False) as client:
+            while not self._stop.is_set():
+                try:
+                    answer = client.post(url, json=BODY)
+                    right = answer.status_code != 200 or _outputs(answer) == {
+                        "sum": [2, 4, 6, 9],
+                        "difference": [0, 0, 0, -1],
+                    }
+                    with self._lock:
+                        self.answers[answer.status_code] = self.answers.get(answer.status_code, 0) + 1
+                        if not right:
+                            self.failures.append(answer.text)
+                except httpx.HTTPError as error:
+                    with self._lock:
+                        self.failures.append(repr(error))
+
+
+def _outputs(answer: httpx.Response) -> dict[str, list[float]]:
+    return {output["name"]: output["data"] for output in answer.json()["outputs"]}
+
+
+def _admin(gateway: RunningPod) -> dict[str, str]:
+    return {"X-API-Key": gateway.pod.environment["TIDEGATE_ADMIN_KEY"]}
+
+
+def _test_environment(cluster: Cluster) -> list[dict[str, str]]:
+    environment: list[dict[str, str]] = Pod(cluster, "test").container["env"]
+    return environment
+
+
+def _until(condition: Callable[[], bool], problem: str, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{problem} within {seconds} s"
+        time.sleep(0.02)
