@@ -23,6 +23,8 @@ HEADER_TIMEOUT = 10.0
 # A name, an IPv4 address or a bracketed IPv6 address, then perhaps a port (RFC 9110 §7.2, RFC 3986 §3.2).
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
+BODY_HEADERS = frozenset((b"content-length", b"transfer-encoding"))
+
 BAD_REQUEST = (400, "bad_request", "The request is not valid HTTP/1.1; correct it and send it again.")
 BAD_HOST = (400, "bad_request", "The request needs exactly one valid Host header; send one.")
 BAD_UPGRADE = (400, "bad_request", "This gateway speaks HTTP/1.1 only; send the request without Upgrade.")
@@ -113,7 +115,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._hosts != 1 and self.parser.get_http_version() != "1.0":
             self._refuse(BAD_HOST)
         upgrade = self.parser.should_upgrade()
-        if upgrade and not self._asks_for_h2c():
+        if upgrade and not self._can_go_on():
             self._refuse(BAD_UPGRADE)
         super().on_headers_complete()
         # Past an offered upgrade the parser takes nothing for a request: what was pipelined must not be
@@ -138,9 +140,11 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.write(b"".join(lines))
         self.transport.close()
 
-    def _asks_for_h2c(self) -> bool:
-        # Java's client offers it in every first request and is content to go on with HTTP/1.1.
-        return any(name == b"upgrade" and value.lower() == b"h2c" for name, value in self.headers)
+    def _can_go_on(self) -> bool:
+        # Offering h2c is harmless, and Java's client does it by default; but the parser takes the body of
+        # such a request for the new protocol, so one with a body cannot be served.
+        offers = [value.lower() for name, value in self.headers if name == b"upgrade"]
+        return offers == [b"h2c"] and not {name for name, _ in self.headers} & BODY_HEADERS
 
     def _unsupported_upgrade_warning(self) -> None:
         """Say nothing: declining an upgrade is normal."""
