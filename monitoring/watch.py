@@ -1,7 +1,9 @@
-"""What a person sees while Prometheus runs: its targets once, then every alert as it changes."""
+"""What a person sees while Prometheus runs: its targets once, then every alert that fires or resolves."""
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 from typing import Any
 
@@ -13,36 +15,37 @@ from monitoring.errors import PrometheusDied
 from monitoring.prometheus import Prometheus
 
 POLL_SECONDS = 2.0
-FIRST_SCRAPE_SECONDS = 30.0
+# Prometheus takes up its targets only some seconds after it is ready.
+DISCOVERY_SECONDS = 10.0
 
 
 def watch(prometheus: Prometheus, console: Console) -> None:
-    """Print until Ctrl-C.
+    """Print until Ctrl-C or SIGTERM.
 
     Raises:
         PrometheusDied: when Prometheus ends by itself.
     """
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
     url = prometheus.config.url
-    console.print(f"Prometheus: {url}  (targets {url}/targets, alerts {url}/alerts)")
-    seen: dict[str, str] = {}
-    try:
-        with console.status("Waiting for the first scrape of every target …"):
-            _wait_for_scrapes(prometheus)
-        console.print(_targets(prometheus))
-        console.print("Alerts are printed as they change. Ctrl-C stops.")
-        while True:
-            seen = _report(prometheus, seen, console)
-            time.sleep(POLL_SECONDS)
-    except KeyboardInterrupt:
-        console.print("Stopping Prometheus.")
+    console.print(f"Prometheus: {url}", highlight=False)
+    with console.status("Waiting for the first scrape of every target …"):
+        _wait_for_scrapes(prometheus, stopped)
+    console.print(_targets(prometheus))
+    console.print("Alerts are printed as they fire and resolve. Ctrl-C stops.")
+    firing: dict[str, str] = {}
+    while not stopped.wait(POLL_SECONDS):
+        firing = _report(prometheus, firing, console)
+    console.print("Stopping Prometheus.")
 
 
-def _wait_for_scrapes(prometheus: Prometheus) -> None:
-    deadline = time.monotonic() + FIRST_SCRAPE_SECONDS
-    while time.monotonic() < deadline:
-        if all(target["health"] != "unknown" for target in prometheus.targets()):
+def _wait_for_scrapes(prometheus: Prometheus, stopped: threading.Event) -> None:
+    deadline = time.monotonic() + DISCOVERY_SECONDS + prometheus.config.scrape.interval
+    while time.monotonic() < deadline and not stopped.wait(0.2):
+        targets = prometheus.targets()
+        if targets and all(target["health"] != "unknown" for target in targets):
             return
-        time.sleep(0.5)
 
 
 def _targets(prometheus: Prometheus) -> Table:
@@ -53,21 +56,18 @@ def _targets(prometheus: Prometheus) -> Table:
     return table
 
 
-def _report(prometheus: Prometheus, seen: dict[str, str], console: Console) -> dict[str, str]:
+def _report(prometheus: Prometheus, before: dict[str, str], console: Console) -> dict[str, str]:
     try:
-        alerts = prometheus.alerts()
+        alerts = [alert for alert in prometheus.alerts() if alert["state"] == "firing"]
     except httpx.HTTPError:
         if prometheus.exit_code is not None:
             raise PrometheusDied(f"Prometheus ended by itself; look into {prometheus.log}.") from None
-        return seen
-    now = {_key(alert): alert["state"] for alert in alerts}
-    texts = {_key(alert): alert["annotations"].get("description", "") for alert in alerts}
-    clock = time.strftime("%H:%M:%S")
-    for key, state in now.items():
-        if seen.get(key) != state:
-            console.print(f"{clock} {state:8} {key}: {texts[key]}", markup=False, highlight=False)
-    for key in seen.keys() - now.keys():
-        console.print(f"{clock} {'resolved':8} {key}", markup=False, highlight=False)
+        return before
+    now = {_key(alert): alert["annotations"]["description"] for alert in alerts}
+    for word, keys in (("firing", now.keys() - before.keys()), ("resolved", before.keys() - now.keys())):
+        for key in sorted(keys):
+            line = f"{time.strftime('%H:%M:%S')} {word:8} {key} {now.get(key, '')}"
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
     return now
 
 

@@ -7,6 +7,12 @@ from monitoring.dashboards.builder import Annotation, Threshold
 
 ANNOTATIONS = (
     Annotation(
+        "Gateway restarts",
+        f'changes(process_start_time_seconds{{job="{GATEWAY_JOB}"}}[1m]) > 0',
+        "Gateway {{instance}} restarted",
+        "yellow",
+    ),
+    Annotation(
         "Triton restarts",
         "increase(tidegate_embedded_triton_restarts_total[1m]) > 0",
         "Triton restarted",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from monitoring.config import RuleConfig
+from monitoring.config import GATEWAY_JOB, RuleConfig
 from monitoring.dashboards.builder import Dashboard, Panel, Query, Row, Threshold
 from monitoring.dashboards.common import (
     ANNOTATIONS,
@@ -22,7 +22,7 @@ def dashboard(config: RuleConfig) -> Dashboard:
         uid="tidegate-overview",
         title="Tidegate / Overview",
         description="State, objectives and traffic of the whole service.",
-        rows=(_state(config), _traffic(config), _latency(), _refused(config)),
+        rows=(_state(config), _traffic(config), _latency(), _refused(config), _process()),
         annotations=ANNOTATIONS,
     )
 
@@ -163,6 +163,34 @@ def _refused(config: RuleConfig) -> Row:
                 "Requests waiting for a place at their model.",
                 [Query("sum by (model) (tidegate_queued_requests)", "{{model}}")],
                 thresholds=limit_colours(config.thresholds.queue_length),
+            ),
+        ),
+    )
+
+
+def _process() -> Row:
+    job = f'job="{GATEWAY_JOB}"'
+    return Row(
+        "Gateway processes",
+        (
+            Panel(
+                "CPU",
+                "Cores in use by each gateway; one is all a gateway can use.",
+                [Query(f"rate(process_cpu_seconds_total{{{job}}}[$__rate_interval])", "{{instance}}")],
+                thresholds=limit_colours(1),
+            ),
+            Panel(
+                "Memory",
+                "Resident memory of each gateway; it should be flat under steady load.",
+                [Query(f"process_resident_memory_bytes{{{job}}}", "{{instance}}")],
+                unit="bytes",
+            ),
+            Panel(
+                "File descriptors",
+                "Share of the limit in use; connections that leak show here first.",
+                [Query(f"process_open_fds{{{job}}} / process_max_fds{{{job}}}", "{{instance}}")],
+                unit="percentunit",
+                maximum=1,
             ),
         ),
     )

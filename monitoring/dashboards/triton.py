@@ -6,6 +6,8 @@ from monitoring.config import TRITON_JOB, RuleConfig
 from monitoring.dashboards.builder import Dashboard, Panel, Query, Row, Variable
 from monitoring.dashboards.common import ANNOTATIONS, TRITON_UP, UP_COLOURS, limit_colours
 
+# Five panels of one row.
+PROCESS_WIDTH = 24 // 5
 CHOSEN = 'instance=~"$instance"'
 
 
@@ -31,7 +33,20 @@ def _processes(config: RuleConfig) -> Row:
                 "Tritons that answer Prometheus.",
                 [Query(TRITON_UP)],
                 kind="stat",
-                width=6,
+                width=PROCESS_WIDTH,
+                height=4,
+                thresholds=UP_COLOURS,
+            ),
+            Panel(
+                "Answers",
+                "Whether Triton answers its gateways and, if it is an embedded one, its supervisor.",
+                [
+                    Query("tidegate_triton_up", "gateway {{instance}}"),
+                    Query("tidegate_embedded_triton_up", "supervisor {{instance}}"),
+                ],
+                kind="stat",
+                width=PROCESS_WIDTH,
+                height=4,
                 thresholds=UP_COLOURS,
             ),
             Panel(
@@ -39,7 +54,8 @@ def _processes(config: RuleConfig) -> Row:
                 "Only an embedded Triton: whether the process of each model lives.",
                 [Query("min by (model) (tidegate_embedded_model_process_up)", "{{model}}")],
                 kind="stat",
-                width=6,
+                width=PROCESS_WIDTH,
+                height=4,
                 thresholds=UP_COLOURS,
             ),
             Panel(
@@ -47,7 +63,8 @@ def _processes(config: RuleConfig) -> Row:
                 "Only an embedded Triton: restarts by its supervisor.",
                 [Query("sum(increase(tidegate_embedded_triton_restarts_total[1h]))")],
                 kind="stat",
-                width=6,
+                width=PROCESS_WIDTH,
+                height=4,
                 thresholds=limit,
             ),
             Panel(
@@ -55,7 +72,8 @@ def _processes(config: RuleConfig) -> Row:
                 "Only an embedded Triton: model processes brought back by its supervisor.",
                 [Query("sum(increase(tidegate_embedded_model_process_restarts_total[1h])) or vector(0)")],
                 kind="stat",
-                width=6,
+                width=PROCESS_WIDTH,
+                height=4,
                 thresholds=limit,
             ),
         ),
