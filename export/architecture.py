@@ -25,7 +25,7 @@ def load_model(job: Job) -> nn.Module:
         model.load_state_dict(weights, strict=True)
     except RuntimeError as error:
         raise CheckpointError(
-            f"{job.checkpoint} does not fit {job.spec.architecture}: {error}; "
+            f"{job.checkpoint} does not fit {job.spec.architecture}: {_words(error)}; "
             "train again, or give the `arguments` the checkpoint was trained with"
         ) from error
     return model.eval().requires_grad_(requires_grad=False)
@@ -106,6 +106,11 @@ def _construct(import_path: str, arguments: dict[str, Any]) -> nn.Module:
             "name a module class or a function that returns a module"
         )
     return model
+
+
+def _words(error: Exception) -> str:
+    """The message on one line, without torch's heading."""
+    return " ".join(str(error).partition(":\n")[2].split()).rstrip(".") or str(error)
 
 
 def _last_line(error: Exception) -> str:

@@ -81,7 +81,8 @@ def _check_tensor(kind: str, value: onnx.ValueInfoProto, tensor: Tensor) -> None
     if not batch.dim_param:
         raise GateError(
             f"the check gate refused {kind} {tensor.name}: its batch is fixed at {batch.dim_value}; "
-            "the first axis of every input and output must be the batch"
+            "the first axis of every input and output must be the batch, and its size must not decide what "
+            "Python code runs"
         )
     shape = [dim.dim_param or dim.dim_value for dim in dims]
     if shape != list(tensor.dims):

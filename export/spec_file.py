@@ -58,8 +58,7 @@ def read_spec(path: Path, *, checkpoint: Path | None = None, state_dir: Path | N
     try:
         spec = Spec.model_validate(data)
     except ValidationError as error:
-        found = [_describe(path, detail, lines) for detail in error.errors()]
-        raise SpecError("\n".join(found)) from error
+        raise SpecError("\n".join(_describe_all(path, error, lines))) from error
     state = state_dir or Path(os.environ.get("TIDEGATE_STATE_DIR", ".tidegate"))
     place = _Place(path, state.absolute(), lines)
     return SpecFile(
@@ -149,6 +148,18 @@ def _collect_lines(path: Path, node: yaml.Node, where: Location, lines: dict[Loc
             _collect_lines(path, value, inner, lines)
 
 
+def _describe_all(path: Path, error: ValidationError, lines: Mapping[Location, int]) -> list[str]:
+    details = error.errors()
+    places = [tuple(detail["loc"]) for detail in details]
+    # A list whose only item is wrong is reported as too short as well; the item's own mistake says it all.
+    return [
+        _describe(path, detail, lines)
+        for detail, where in zip(details, places, strict=True)
+        if detail["type"] != "too_short"
+        or not any(len(other) > len(where) and other[: len(where)] == where for other in places)
+    ]
+
+
 def _describe(path: Path, detail: ErrorDetails, lines: Mapping[Location, int]) -> str:
     where = tuple(detail["loc"])
     message = detail["msg"].removeprefix("Value error, ")
@@ -161,6 +172,8 @@ def _describe(path: Path, detail: ErrorDetails, lines: Mapping[Location, int]) -
         message = "this field is required; add it"
     elif detail["type"] == "string_pattern_mismatch":
         message = f"{detail['input']!r} must match {detail['ctx']['pattern']}"
+    elif message.startswith("Input should be"):
+        message = f"{detail['input']!r} is not allowed; it must be{message.removeprefix('Input should be')}"
     return f"{_position(path, where, lines)}: {message}"
 
 

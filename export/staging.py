@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.durable import disk_errors
+from export.errors import RepositoryWriteError
 from export.locks import repository_lock, try_lock
 
 STAGING = ".staging"
@@ -58,7 +59,9 @@ def staging(repository: Path) -> Iterator[Stage]:
     try:
         yield Stage(root, root / "version")
     finally:
-        with repository_lock(repository):
+        # Whatever was published is published: failing to clean up must not look like a failure. The next
+        # stage sweeps this one once its owner lock is gone.
+        with contextlib.suppress(RepositoryWriteError), repository_lock(repository):
             shutil.rmtree(root, ignore_errors=True)
             _remove_if_empty(stages)
         if owner is not None:
