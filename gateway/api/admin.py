@@ -159,7 +159,13 @@ def admin_routes(admin: Admin, guard: Guard) -> list[GuardedRoute]:
     )
     return [
         GuardedRoute(
-            path, endpoint, guard=guard, needs="admin", methods=[method], status_code=status, tags=["admin"]
+            path,
+            endpoint,
+            guard=guard,
+            needs=("admin",),
+            methods=[method],
+            status_code=status,
+            tags=["admin"],
         )
         for method, path, endpoint, status in table
     ]

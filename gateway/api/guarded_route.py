@@ -43,16 +43,16 @@ class Guard:
     metrics: Metrics
     access_log: bool = True
 
-    def admit(self, request: Request, scope: str) -> Principal:
-        """Return the caller if they hold `scope`.
+    def admit(self, request: Request, scopes: tuple[str, ...]) -> Principal:
+        """Return the caller if they hold one of `scopes`.
 
         Raises:
             Unauthenticated: without a valid key.
-            Forbidden: with one that lacks the scope.
+            Forbidden: with one that lacks them all.
         """
         try:
             principal = self.authenticator.authenticate(request.headers.raw)
-            require(principal, scope)
+            require(principal, *scopes)
         except (Unauthenticated, Forbidden) as error:
             self.metrics.auth_failures.labels(error.code).inc()
             raise
@@ -60,10 +60,13 @@ class Guard:
 
 
 class GuardedRoute(APIRoute):
-    """A route that declares the scope it needs; the handler finds the caller in `request.state.principal`."""
+    """A route that declares the scopes of which one is needed.
+
+    The handler finds the caller in `request.state.principal`.
+    """
 
     def __init__(
-        self, path: str, endpoint: Callable[..., Any], *, guard: Guard, needs: str, **options: Any
+        self, path: str, endpoint: Callable[..., Any], *, guard: Guard, needs: tuple[str, ...], **options: Any
     ) -> None:
         self.guard = guard
         self.needs = needs

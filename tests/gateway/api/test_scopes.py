@@ -41,7 +41,7 @@ def declared_routes(state_dir: Path) -> Iterator[Declared]:
         assert isinstance(route, Route | GuardedRoute), f"{route} is of a kind nobody guards"
         if isinstance(route, GuardedRoute):
             assert set(route.methods or ()), route.path
-            yield from (Declared(method, route.path, (route.needs,)) for method in route.methods or ())
+            yield from (Declared(method, route.path, route.needs) for method in route.methods or ())
         elif isinstance(route.endpoint, Endpoint):
             yield Declared(route.endpoint.method, route.path, route.endpoint.scopes)
         else:
