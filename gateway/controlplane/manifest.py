@@ -71,12 +71,10 @@ class VersionFiles:
             return ()
         try:
             with os.scandir(self._root / model) as entries:
-                found = [
-                    e.name for e in entries if VERSION.fullmatch(e.name) and e.is_dir(follow_symlinks=False)
-                ]
+                found = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
         except OSError:
             return ()
-        return tuple(sorted(filter(VERSION.fullmatch, folders), key=int, reverse=True))
+        return tuple(sorted(filter(VERSION.fullmatch, found), key=int, reverse=True))
 
     def problems(self) -> tuple[str, ...]:
         """Return why no version can be read; empty when the repository is there."""
