@@ -89,11 +89,16 @@ def config(
     return message
 
 
+def write_config(directory: Path, message: Any) -> None:
+    """Write a model's `config.pbtxt`."""
+    (directory / "config.pbtxt").write_text(text_format.MessageToString(message))
+
+
 def write_model(repository: Path, message: Any, model: onnx.ModelProto, version: int = 1) -> Path:
     """Write one version of a model and its configuration; returns the model's directory."""
-    directory = repository / message.name
+    directory: Path = repository / str(message.name)
     (directory / str(version)).mkdir(parents=True)
-    (directory / "config.pbtxt").write_text(text_format.MessageToString(message))
+    write_config(directory, message)
     onnx.save(model, directory / str(version) / "model.onnx")
     return directory
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import signal
 import socket
+import subprocess
+import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 from embedded.admin_secret import ADMIN_HEADER
 from embedded.config import TritonConfig
@@ -19,6 +26,8 @@ from embedded.process import TritonProcess
 from embedded.shared_memory import this_process
 
 START_SECONDS = 60.0
+ROOT = Path(__file__).resolve().parents[2]
+SECRET = "tests-admin-secret-0123456789"
 
 
 @dataclass(frozen=True)
@@ -98,7 +107,11 @@ def running_triton(
     # Ports tell servers of one test process apart; regions are named after them.
     process = TritonProcess(installation, this_process(generation=http_port), load)
     try:
-        _wait_live(process, config.http_url)
+        wait_until(
+            lambda: is_live(config.http_url),
+            "tritonserver is live",
+            alive=lambda: process.exit_code() is None,
+        )
         yield RunningTriton(
             http_url=config.http_url,
             grpc_url=f"{config.host}:{grpc_port}",
@@ -111,6 +124,93 @@ def running_triton(
         process.kill()
 
 
+@dataclass(frozen=True)
+class SupervisedTriton(RunningTriton):
+    """A Triton under `python -m embedded`; `pid` is the supervisor's.
+
+    Attributes:
+        supervisor_metrics_url: URL of the supervisor's own metrics.
+        log: file with its JSON lines.
+    """
+
+    supervisor_metrics_url: str
+    log: Path
+
+    def server_pid(self) -> int | None:
+        """Process id of the tritonserver now running, if one is."""
+        for child in psutil.Process(self.pid).children():
+            if child.status() != psutil.STATUS_ZOMBIE and child.name() == "tritonserver":
+                return child.pid
+        return None
+
+    def model_process_pids(self, model: str) -> list[int]:
+        """Process ids of a model's live processes."""
+        server = self.server_pid()
+        children = psutil.Process(server).children() if server else []
+        alive = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
+        return [child.pid for child in alive if f"/{model}/" in " ".join(child.cmdline()[1:2])]
+
+    def events(self) -> list[dict[str, Any]]:
+        """Everything logged so far."""
+        lines = self.log.read_text().splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def metric(self, name: str) -> float | None:
+        """Value of a supervisor metric, given as `name` or `name{label="value"}`."""
+        page = httpx.get(self.supervisor_metrics_url, timeout=10).text
+        match = re.search(rf"^{re.escape(name)} (\S+)$", page, re.MULTILINE)
+        return float(match[1]) if match else None
+
+
+@contextmanager
+def supervised_triton(
+    repository: Path, tmp_path: Path, load: tuple[str, ...] = ("*",), options: Sequence[str] = ()
+) -> Iterator[SupervisedTriton]:
+    """Run `python -m embedded` until the block ends.
+
+    Args:
+        repository: the model repository.
+        tmp_path: for its state and its log.
+        load: models to load at start.
+        options: further command-line options.
+    """
+    http_port, grpc_port, metrics_port, supervisor_port = free_ports(4)
+    state = tmp_path / "triton-state"
+    log = tmp_path / "supervisor.log"
+    command = [
+        sys.executable, "-m", "embedded",
+        "--model-repository", str(repository), "--state-dir", str(state),
+        "--http-port", str(http_port), "--grpc-port", str(grpc_port),
+        "--metrics-port", str(metrics_port), "--supervisor-port", str(supervisor_port),
+        "--exit-timeout", "5", *(f"--load-model={model}" for model in load), *options,
+    ]  # fmt: skip
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("TIDEGATE_")}
+    environment["TIDEGATE_TRITON_ADMIN_SECRET"] = SECRET
+    with log.open("wb") as output:
+        supervisor = subprocess.Popen(command, env=environment, stderr=output, cwd=ROOT)
+    try:
+        http_url = f"http://127.0.0.1:{http_port}"
+        wait_until(lambda: is_live(http_url), "tritonserver is live", alive=lambda: supervisor.poll() is None)
+        yield SupervisedTriton(
+            http_url=http_url,
+            grpc_url=f"127.0.0.1:{grpc_port}",
+            metrics_url=f"http://127.0.0.1:{metrics_port}/metrics",
+            admin_secret=SECRET,
+            pid=supervisor.pid,
+            model_repository=repository,
+            supervisor_metrics_url=f"http://127.0.0.1:{supervisor_port}/metrics",
+            log=log,
+        )
+    finally:
+        if supervisor.poll() is None:
+            supervisor.send_signal(signal.SIGTERM)
+            try:
+                supervisor.wait(20)
+            except subprocess.TimeoutExpired:
+                supervisor.kill()
+                supervisor.wait()
+
+
 def free_ports(count: int) -> list[int]:
     """Ports of the loopback interface that were free a moment ago, all different."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
@@ -120,15 +220,26 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def _wait_live(process: TritonProcess, http_url: str) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if process.exit_code() is not None:
-            raise AssertionError(f"tritonserver exited with {process.exit_code()} while starting")
-        try:
-            if httpx.get(f"{http_url}/v2/health/live", timeout=2).status_code == 200:
-                return
-        except httpx.HTTPError:
-            pass
+def is_live(http_url: str) -> bool:
+    """Whether a server answers its liveness probe."""
+    try:
+        return httpx.get(f"{http_url}/v2/health/live", timeout=2).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def wait_until(
+    condition: Callable[[], object],
+    what: str,
+    seconds: float = START_SECONDS,
+    alive: Callable[[], bool] = lambda: True,
+) -> float:
+    """Wait for a condition; returns the seconds it took, fails when it takes longer or `alive` ends."""
+    started = time.monotonic()
+    while time.monotonic() - started < seconds:
+        if condition():
+            return time.monotonic() - started
+        if not alive():
+            raise AssertionError(f"the process ended before: {what}")
         time.sleep(0.05)
-    raise AssertionError(f"tritonserver was not live within {START_SECONDS} s")
+    raise AssertionError(f"not within {seconds} s: {what}")

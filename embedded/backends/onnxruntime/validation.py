@@ -83,7 +83,7 @@ def _check_batch_dimension(config: BackendConfig, kind: str, tensor: TensorConfi
     if not shape or shape[0] != -1:
         raise UnservableModelError(
             f"{kind} '{tensor.name}' has shape {shape} in the model, whose first dimension is not dynamic, "
-            f"so it cannot be batched although max_batch_size is {config.max_batch_size}; export the model with "
+            f"so it cannot be batched although max_batch_size is {config.max_batch_size}; export it with "
             "a dynamic batch dimension, or set max_batch_size: 0 and write whole shapes in dims"
         )
 
