@@ -8,7 +8,7 @@ import sys
 
 from pydantic import ValidationError
 
-from gateway import logs, server
+from gateway import logs
 from gateway.errors import CannotStart
 from gateway.settings import Settings, environment_name
 
@@ -31,6 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
     logs.configure(settings.log_level)
     if options.check:
         return 0
+    # Importing the servers takes longer than all of the above.
+    from gateway import server
+
     try:
         server.run(settings)
     except CannotStart as error:

@@ -18,6 +18,8 @@ import pytest
 
 from gateway.settings import Settings, environment_name
 from tests.support.gateway import RunningGateway, headers, running_gateway
+from tests.support.onnx_models import write_identity
+from tests.support.triton import running_triton
 
 PROJECTS = "/admin/v1/projects"
 
@@ -224,3 +226,19 @@ def test_every_line_it_writes_is_json_and_none_holds_a_key(tmp_path: Path) -> No
     assert all(isinstance(json.loads(line), dict) for line in text.splitlines())
     for secret in (key, gateway.admin_key):
         assert secret.split("_")[2] not in text
+
+
+def test_readiness_follows_triton(tmp_path: Path) -> None:
+    repository = tmp_path / "models"
+    repository.mkdir()
+    write_identity(repository)
+    with (
+        running_triton(repository, tmp_path, load=()) as triton,
+        running_gateway(triton, tmp_path) as gateway,
+    ):
+        gateway.wait_ready()
+        assert httpx.get(f"{gateway.ops_url}/readyz").json() == {"ready": True, "reasons": []}
+        os.kill(triton.pid, signal.SIGKILL)
+        eventually(lambda: httpx.get(f"{gateway.ops_url}/readyz").status_code == 503, 15)
+        assert httpx.get(f"{gateway.ops_url}/livez").status_code == 200
+        assert gateway.terminate() == 0
