@@ -38,11 +38,11 @@ test: $(INSTALLED) ## Run every test, real Triton included
 
 check: lint typecheck test ## Lint, format check, types, tests
 
-lint: $(INSTALLED)
+lint: $(INSTALLED) ## Lint and check the format
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 
-typecheck: $(INSTALLED)
+typecheck: $(INSTALLED) ## Check the types (mypy strict)
 	$(BIN)/mypy
 
 format: $(INSTALLED) ## Format the code and sort the imports

@@ -29,8 +29,10 @@ GATEWAY_ALLOWED: dict[str, set[str]] = {
     "dataplane": {"triton"},
     "controlplane": {"triton"},
     "api": {"dataplane", "controlplane"},
-    "app": {"api", "dataplane", "controlplane", "triton"},
-    "server": {"app"},
+    "app": {"api", "dataplane", "controlplane", "triton", "drain"},
+    "drain": set(),
+    "http_protocol": set(),
+    "server": {"app", "http_protocol", "drain"},
     "__main__": {"app", "server"},
     "__init__": set(),
 }
@@ -43,7 +45,10 @@ def imports(file: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{file}: relative import; write the full name"
+            if node.level:
+                # A backend is copied into Triton's backend directory, where our package names do not exist.
+                assert "backends" in file.parts, f"{file}: relative import; write the full name"
+                continue
             assert node.module is not None
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
