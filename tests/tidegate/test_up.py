@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import numpy.typing as npt
 import pytest
 import tritonclient.http
 
@@ -22,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 PATIENT = [59, 2, 32.1, 101, 157, 93.2, 38, 4, 4.8598, 87]
 
 
-def infer_body(image: np.ndarray) -> dict[str, object]:
+def infer_body(image: npt.NDArray[np.float32]) -> dict[str, object]:
     tensor = {"name": "image", "datatype": "FP32", "shape": [1, *image.shape], "data": image.ravel().tolist()}
     return {"inputs": [tensor]}
 
