@@ -64,10 +64,11 @@ def _process_loop(config: RuleConfig) -> Alert:
 
 def _failing(config: RuleConfig) -> Alert:
     window = config.duration(config.holds.fast_window)
-    # A dead model process as every Triton shows it: READY, and yet no call succeeds.
+    # A dead model process as every Triton shows it: READY, and yet no call succeeds. Values that only the model
+    # can refuse (bad_request) are no fault of its own.
     return Alert(
         "ModelFailing",
-        expr=f"sum by (model) (rate(tidegate_triton_failures_total[{window}])) > 0\n"
+        expr=f'sum by (model) (rate(tidegate_triton_failures_total{{code!="bad_request"}}[{window}])) > 0\n'
         f'unless sum by (model) (rate(tidegate_requests_total{{code="200"}}[{window}])) > 0',
         hold=config.holds.failing,
         severity="critical",

@@ -48,6 +48,12 @@ class Summary:
             return sum(self._answers.values(), Counter())
 
     @property
+    def refused_to_send(self) -> int:
+        """Requests that found every place taken."""
+        with self._lock:
+            return self._not_sent
+
+    @property
     def surprises(self) -> int:
         """Answers whose status fits neither their kind nor load, and requests without an answer."""
         with self._lock:

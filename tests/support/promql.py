@@ -14,19 +14,7 @@ import yaml
 from monitoring.prometheus import program
 
 # Words that are no metric names though they stand where one could.
-KEYWORDS = {
-    "by",
-    "without",
-    "on",
-    "ignoring",
-    "group_left",
-    "group_right",
-    "and",
-    "or",
-    "unless",
-    "bool",
-    "offset",
-}
+KEYWORDS = {"and", "or", "unless", "bool", "offset"}
 GRAFANA_VARIABLES = {"$__rate_interval": "1m", "$model": ".*", "$version": ".*", "$instance": ".*"}
 
 
@@ -41,7 +29,7 @@ def without_variables(expr: str) -> str:
 def metric_names(expr: str) -> set[str]:
     """Return the names of the series `expr` selects, recorded ones included."""
     bare = re.sub(r'"(?:[^"\\]|\\.)*"', '""', expr)
-    bare = re.sub(r"\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)", r"\1 ", bare)
+    bare = re.sub(r"\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)", " ", bare)
     bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]", " ", bare)
     # A name before "(" is a function.
     return set(re.findall(r"(?<![\w.:])[A-Za-z_:][\w:]*\b(?!\s*\()", bare)) - KEYWORDS

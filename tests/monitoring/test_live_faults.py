@@ -1,0 +1,143 @@
+"""Alerts fire from the real fault: a real Triton and gateway are overloaded, killed and stopped under traffic.
+
+The rules are the production rules with time running faster; nothing else differs (`test_config.py` proves it).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from embedded.model_processes import model_processes
+from monitoring.config import GATEWAY_JOB, TRITON_JOB
+from monitoring.prometheus import Prometheus
+from tests.support.gateway import RunningGateway, headers, running_gateway
+from tests.support.onnx_models import write_identity, write_slow
+from tests.support.prometheus import firing, running_prometheus, wait_for
+from tests.support.triton import RunningTriton, running_triton
+
+# A minute is 2 s: "for: 1m" holds 2 s, a 5 m window is 10 s wide and holds 20 scrapes.
+TIME_SCALE = 1 / 30
+# Far more than any of these alerts takes to fire when the machine is idle.
+DEADLINE = 90.0
+STEADY = 0.1
+
+pytestmark = pytest.mark.timeout(400)
+
+
+@dataclass(frozen=True)
+class Patient:
+    """A stack without a supervisor, so that a fault stays until it is seen."""
+
+    triton: RunningTriton
+    gateway: RunningGateway
+    key: str
+    prometheus: Prometheus
+
+    def infer(self, model: str, timeout: float = 5.0) -> int:
+        """Send one request and return its status, 0 without an answer."""
+        body = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 1], "data": [1.0]}]}
+        url = f"{self.gateway.base_url}/v2/models/{model}/infer"
+        try:
+            return httpx.post(url, json=body, headers=headers(self.key), timeout=timeout).status_code
+        except httpx.HTTPError:
+            return 0
+
+    @contextmanager
+    def traffic(self, model: str, callers: int = 1, pause: float = STEADY) -> Iterator[list[int]]:
+        """Let `callers` threads call `model` until the block ends; yields the statuses so far."""
+        statuses: list[int] = []
+        done = threading.Event()
+
+        def call() -> None:
+            while not done.wait(pause):
+                statuses.append(self.infer(model))
+
+        threads = [threading.Thread(target=call) for _ in range(callers)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield statuses
+        finally:
+            done.set()
+            for thread in threads:
+                thread.join()
+
+    def fires(self, *names: str) -> None:
+        """Wait until every one of the alerts fires."""
+        expected = set(names)
+        wait_for(
+            lambda: expected <= firing(self.prometheus),
+            DEADLINE,
+            f"{sorted(expected - firing(self.prometheus))} did not fire",
+        )
+
+    def quiet(self, *names: str) -> None:
+        """Check that none of the alerts fires."""
+        assert set(names) & firing(self.prometheus) == set()
+
+
+@pytest.fixture
+def patient(tmp_path: Path) -> Iterator[Patient]:
+    repository = tmp_path / "repository"
+    write_identity(repository, "identity", width=1)
+    write_slow(repository, "slow", rounds=40, dynamic_batching=False)
+    settings = {"max_in_flight": 1, "max_queue": 1, "request_timeout": 20}
+    with (
+        running_triton(repository, tmp_path, load=()) as triton,
+        running_gateway(triton, tmp_path, **settings) as gateway,
+    ):
+        gateway.wait_ready()
+        urls = {GATEWAY_JOB: gateway.ops_url, TRITON_JOB: triton.metrics_url}
+        with running_prometheus(tmp_path / "prometheus", urls, time_scale=TIME_SCALE) as prometheus:
+            yield Patient(triton, gateway, gateway.create_key(), prometheus)
+
+
+def test_overload_then_a_dead_model_process_then_a_dead_triton_then_a_dead_gateway(patient: Patient) -> None:
+    with patient.traffic("identity") as identity:
+        time.sleep(3)
+        assert set(identity) == {200}
+        patient.quiet(
+            "GatewayRefusing", "ModelFailing", "TritonDown", "GatewayDown", "GatewayErrorBudgetBurn"
+        )
+
+        with patient.traffic("slow", callers=6, pause=0) as slow:
+            patient.fires("GatewayRefusing", "GatewayErrorBudgetBurn")
+        assert {200, 503} <= set(slow)
+        patient.quiet("ModelFailing", "TritonDown", "GatewayTritonUnreachable", "GatewayDown")
+
+        for process in model_processes(patient.triton.pid, patient.triton.model_repository.resolve()):
+            if process.model == "identity":
+                os.kill(process.pid, signal.SIGKILL)
+        patient.fires("ModelFailing", "TritonBackendFailures")
+        patient.quiet("TritonDown", "GatewayTritonUnreachable", "GatewayDown")
+
+    os.kill(patient.triton.pid, signal.SIGKILL)
+    patient.fires("TritonDown", "GatewayTritonUnreachable")
+    patient.quiet("GatewayDown")
+
+    patient.gateway.kill()
+    patient.fires("GatewayDown")
+
+
+def test_a_hung_triton_stalls_the_queue_and_resolves(patient: Patient) -> None:
+    assert patient.infer("identity") == 200
+    patient.quiet("GatewayQueueStalled")
+    os.kill(patient.triton.pid, signal.SIGSTOP)
+    try:
+        with patient.traffic("identity", callers=2):
+            patient.fires("GatewayQueueStalled", "GatewayTritonUnreachable", "TritonDown")
+    finally:
+        os.kill(patient.triton.pid, signal.SIGCONT)
+    with patient.traffic("identity"):
+        gone = {"GatewayQueueStalled", "GatewayTritonUnreachable", "TritonDown"}
+        wait_for(lambda: not gone & firing(patient.prometheus), DEADLINE, "still firing after the fault")
