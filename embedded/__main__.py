@@ -8,10 +8,10 @@ import sys
 import threading
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
 
 import typer
 
+from embedded import options
 from embedded.config import TritonConfig
 from embedded.errors import ConfigurationError, EmbeddedTritonError
 from embedded.launcher import prepare
@@ -43,77 +43,27 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @app.command(help=_EXAMPLES)
 def run(
-    model_repository: Annotated[
-        Path, typer.Option(envvar="TIDEGATE_MODEL_REPOSITORY", help="Directory of models in Triton's layout.")
-    ] = Path("model_repository"),
-    state_dir: Annotated[
-        Path, typer.Option(envvar="TIDEGATE_STATE_DIR", help="For assembled backends and the admin secret.")
-    ] = Path(".tidegate"),
-    load_model: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME|*", help="Load a model at start; may be repeated. '*' loads all."),
-    ] = None,
-    host: Annotated[
-        str, typer.Option(envvar="TIDEGATE_TRITON_HOST", help="Address of every port; keep it on loopback.")
-    ] = "127.0.0.1",
-    http_port: Annotated[
-        int, typer.Option(envvar="TIDEGATE_TRITON_HTTP_PORT", help="Triton's REST API.")
-    ] = 8000,
-    grpc_port: Annotated[
-        int, typer.Option(envvar="TIDEGATE_TRITON_GRPC_PORT", help="Triton's gRPC API.")
-    ] = 8001,
-    metrics_port: Annotated[
-        int, typer.Option(envvar="TIDEGATE_TRITON_METRICS_PORT", help="Triton's own metrics.")
-    ] = 8002,
-    supervisor_port: Annotated[
-        int, typer.Option(envvar="TIDEGATE_SUPERVISOR_PORT", help="The supervisor's metrics.")
-    ] = 8003,
-    admin_secret_file: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="TIDEGATE_TRITON_ADMIN_SECRET_FILE",
-            help="File with the secret of Triton's restricted APIs; TIDEGATE_TRITON_ADMIN_SECRET holds the "
-            "secret itself. Without either, one is made in the state directory.",
-        ),
-    ] = None,
-    exit_timeout: Annotated[
-        int,
-        typer.Option(
-            envvar="TIDEGATE_TRITON_EXIT_TIMEOUT", min=1, help="Seconds for requests in flight at the end."
-        ),
-    ] = 25,
-    start_timeout: Annotated[
-        float,
-        typer.Option(
-            envvar="TIDEGATE_TRITON_START_TIMEOUT", help="Seconds until Triton must answer, loading included."
-        ),
-    ] = 300.0,
-    hang_timeout: Annotated[
-        float,
-        typer.Option(envvar="TIDEGATE_TRITON_HANG_TIMEOUT", help="Seconds of silence until it is restarted."),
-    ] = 30.0,
-    http_threads: Annotated[
-        int, typer.Option(envvar="TIDEGATE_TRITON_HTTP_THREADS", min=2, help="Triton's HTTP threads.")
-    ] = 8,
-    shm_bytes: Annotated[
-        int,
-        typer.Option(envvar="TIDEGATE_TRITON_SHM_BYTES", help="Shared memory a model process starts with."),
-    ] = 4 << 20,
-    response_cache_bytes: Annotated[
-        int,
-        typer.Option(envvar="TIDEGATE_TRITON_RESPONSE_CACHE_BYTES", help="Response cache; 0 for none."),
-    ] = 0,
-    log_verbose: Annotated[
-        int, typer.Option(envvar="TIDEGATE_TRITON_LOG_VERBOSE", min=0, help="Triton's verbosity.")
-    ] = 0,
-    log_level: Annotated[
-        str, typer.Option(envvar="TIDEGATE_LOG_LEVEL", help="DEBUG, INFO, WARNING or ERROR.")
-    ] = "INFO",
+    model_repository: options.ModelRepository = Path("model_repository"),
+    state_dir: options.StateDir = Path(".tidegate"),
+    load_model: options.LoadModel = None,
+    host: options.Host = "127.0.0.1",
+    http_port: options.HttpPort = 8000,
+    grpc_port: options.GrpcPort = 8001,
+    metrics_port: options.MetricsPort = 8002,
+    supervisor_port: options.SupervisorPort = 8003,
+    admin_secret_file: options.AdminSecretFile = None,
+    exit_timeout: options.ExitTimeout = 25,
+    start_timeout: options.StartTimeout = 300.0,
+    hang_timeout: options.HangTimeout = 30.0,
+    http_threads: options.HttpThreads = 8,
+    shm_bytes: options.ShmBytes = 4 << 20,
+    response_cache_bytes: options.ResponseCacheBytes = 0,
+    log_verbose: options.LogVerbose = 0,
+    log_level: options.LogLevel = "INFO",
 ) -> None:
     """Run a supervised Triton in the foreground."""
-    configure(log_level.upper())
-    stop = _stop_on_signals()
     try:
+        configure(_level(log_level))
         config = TritonConfig(
             model_repository=model_repository,
             state_dir=state_dir,
@@ -130,12 +80,22 @@ def run(
             response_cache_bytes=response_cache_bytes,
             log_verbose=log_verbose,
         )
-        watching = SupervisorConfig(metrics_port=supervisor_port, hang_seconds=hang_timeout)
-        graceful = supervise(prepare(config), watching, stop)
+        graceful = _supervise(config, SupervisorConfig(supervisor_port, hang_seconds=hang_timeout))
     except EmbeddedTritonError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from None
     raise typer.Exit(0 if graceful else 1)
+
+
+def _supervise(config: TritonConfig, watching: SupervisorConfig) -> bool:
+    stop = _stop_on_signals()
+    return supervise(prepare(config), watching, stop)
+
+
+def _level(name: str) -> str:
+    if name.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise ConfigurationError(f"'{name}' is no log level; use DEBUG, INFO, WARNING or ERROR.")
+    return name.upper()
 
 
 def _secret(file: Path | None) -> str | None:

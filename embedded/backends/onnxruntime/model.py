@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,10 @@ from .model_config import BackendConfig, read_config
 from .model_file import locate
 from .session import open_session, run_options
 from .validation import validate
+
+# Asking whether a request was cancelled is a round trip to the server. Triton itself drops requests that
+# are cancelled in its queue; asking once more pays only before a run that takes much longer.
+_SLOW_RUN_SECONDS = 0.02
 
 
 class TritonPythonModel:
@@ -47,6 +52,7 @@ class TritonPythonModel:
         self._instance = args["model_instance_name"]
         self._text_inputs = {t.name for t in self._config.inputs if t.data_type == "TYPE_STRING"}
         self._output_names = tuple(tensor.name for tensor in self._config.outputs)
+        self._run_seconds = 0.0
         self._executor = Executor(
             session,
             batched=self._config.max_batch_size > 0,
@@ -61,7 +67,7 @@ class TritonPythonModel:
         places: list[int] = []
         for place, request in enumerate(requests):
             try:
-                if request.is_cancelled():
+                if self._run_seconds > _SLOW_RUN_SECONDS and request.is_cancelled():
                     responses[place] = _failure("the request was cancelled", pb_utils.TritonError.CANCELLED)
                     continue
                 jobs.append(self._decode(request))
@@ -71,7 +77,10 @@ class TritonPythonModel:
             except Exception as error:
                 responses[place] = _failure(describe(error), pb_utils.TritonError.INTERNAL)
         if jobs:
-            for place, job, outcome in zip(places, jobs, self._executor.run(jobs), strict=True):
+            started = time.monotonic()
+            outcomes = self._executor.run(jobs)
+            self._run_seconds = time.monotonic() - started
+            for place, job, outcome in zip(places, jobs, outcomes, strict=True):
                 responses[place] = self._answer(job, outcome)
         return responses
 
