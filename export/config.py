@@ -21,7 +21,7 @@ def config_text(spec: Spec, label_files: Mapping[str, str]) -> str:
         spec: the checked spec.
         label_files: output name to the name of its labels file in the model directory.
     """
-    from google.protobuf import text_format  # type: ignore[import-untyped]
+    from google.protobuf import text_format
     from tritonclient.grpc import model_config_pb2
 
     config = model_config_pb2.ModelConfig(

@@ -33,7 +33,7 @@ def check_signature(model: str, present: Path, wanted: Path) -> None:
 
 
 def _parse(path: Path) -> Any:
-    from google.protobuf import text_format  # type: ignore[import-untyped]
+    from google.protobuf import text_format
     from tritonclient.grpc import model_config_pb2
 
     try:
