@@ -12,13 +12,14 @@ RUN pip install --no-cache-dir --disable-pip-version-check -c constraints.txt '.
 
 FROM ${PYTHON_IMAGE}
 # The gateway makes its state directory itself, with mode 0700, inside a directory its user owns.
-RUN install -d -o 1000 -g 1000 /var/lib/tidegate
+RUN install -d -o 1000 -g 1000 /var/lib/tidegate /models
 COPY --from=build /opt/tidegate /opt/tidegate
 ENV PATH=/opt/tidegate/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     TIDEGATE_HTTP_HOST=0.0.0.0 \
     TIDEGATE_OPS_HOST=0.0.0.0 \
+    TIDEGATE_MODEL_REPOSITORY=/models \
     TIDEGATE_STATE_DIR=/var/lib/tidegate/state
 WORKDIR /var/lib/tidegate
 USER 1000:1000

@@ -28,7 +28,10 @@ def wanted() -> dict[Path, bytes]:
 def present() -> dict[Path, bytes]:
     """Return what the copied files hold now."""
     return {
-        file: file.read_bytes() for folder in SOURCES for file in (CHART_FILES / folder).glob("*") if file.is_file()
+        file: file.read_bytes()
+        for folder in SOURCES
+        for file in (CHART_FILES / folder).glob("*")
+        if file.is_file()
     }
 
 
@@ -58,7 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
     if options.check:
         if changed:
             sys.stderr.write(
-                f"The chart's copies are out of date: {', '.join(changed)}. Run `python helm/sync_monitoring.py`.\n"
+                f"The chart's copies are out of date: {', '.join(changed)}. "
+                "Run `python helm/sync_monitoring.py`.\n"
             )
         return 1 if changed else 0
     sync()

@@ -18,8 +18,8 @@ from tests.deploy.dockerfile import DEPLOY, DOCKERFILES, ROOT, arguments, copied
 from tests.helm.rendering import environment, find, manifests, render
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-# Shared libraries that every Debian has, from libc6, libgcc-s1, libstdc++6 and zlib1g (apt and dpkg need them),
-# and the interpreter's own.
+# Shared libraries that every Debian has, from libc6, libgcc-s1, libstdc++6 and zlib1g (apt and dpkg need
+# them), and the interpreter's own.
 BASE_LIBRARIES = re.compile(
     r"(ld-linux-x86-64|lib(c|dl|m|pthread|resolv|rt|gcc_s|stdc\+\+|z|python3\.\d+))\.so(\.\d+)*"
 )
@@ -40,7 +40,14 @@ def test_everything_copied_is_in_the_build_context(dockerfile: Path) -> None:
 
 
 def test_the_build_context_holds_no_state_and_no_secret() -> None:
-    for name in (".git", ".venv", ".tidegate/admin-key", "model_repository/digits", "deploy/.env", "tests/helm"):
+    for name in (
+        ".git",
+        ".venv",
+        ".tidegate/admin-key",
+        "model_repository/digits",
+        "deploy/.env",
+        "tests/helm",
+    ):
         assert ignored(ROOT / name), name
 
 
@@ -99,7 +106,11 @@ def test_every_interpreter_is_the_same_and_fits_the_project() -> None:
 def test_the_embedded_triton_needs_no_library_that_its_base_lacks() -> None:
     wheel = find_wheel()
     needed = set()
-    libraries = [wheel.server, *wheel.server.parents[1].glob("backends/python/*.so"), *wheel.libraries.glob("*.so*")]
+    libraries = [
+        wheel.server,
+        *wheel.server.parents[1].glob("backends/python/*.so"),
+        *wheel.libraries.glob("*.so*"),
+    ]
     for library in libraries:
         env = {"PATH": os.environ["PATH"], "LD_LIBRARY_PATH": str(wheel.libraries)}
         answer = subprocess.run(["ldd", library], capture_output=True, text=True, check=True, env=env)
@@ -128,7 +139,9 @@ def test_the_export_job_runs_with_nothing_but_what_is_copied(tmp_path: Path) -> 
     for source in copied(dockerfile):
         if source.is_dir():
             shutil.copytree(source, tmp_path / source.name, ignore=shutil.ignore_patterns("__pycache__"))
-    entry, command = (next(i.words for i in instructions(dockerfile) if i.name == n) for n in ("ENTRYPOINT", "CMD"))
+    entry, command = (
+        next(i.words for i in instructions(dockerfile) if i.name == n) for n in ("ENTRYPOINT", "CMD")
+    )
     # An editable install would make the other packages importable too: they must not be touched.
     program = (
         "import sys; sys.path.insert(0, sys.argv.pop(1)); from tidegate.cli import main; "
@@ -147,7 +160,9 @@ def test_the_export_job_runs_with_nothing_but_what_is_copied(tmp_path: Path) -> 
         assert option in answer.stdout
 
 
-@pytest.mark.parametrize(("release", "passes"), [("26.09", True), ("27.01", True), ("26.08", False), ("", False)])
+@pytest.mark.parametrize(
+    ("release", "passes"), [("26.09", True), ("27.01", True), ("26.08", False), ("", False)]
+)
 def test_the_triton_image_refuses_an_old_base(release: str, passes: bool) -> None:
     check = next(i.text for i in instructions(DEPLOY / "triton.Dockerfile") if i.text.startswith("printf"))
     env = {"PATH": os.environ["PATH"], "NVIDIA_TRITON_SERVER_VERSION": release}

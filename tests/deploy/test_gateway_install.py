@@ -19,7 +19,17 @@ import pytest
 from tests.deploy.dockerfile import DEPLOY, ROOT, copied, instructions
 
 DOCKERFILE = DEPLOY / "gateway.Dockerfile"
-UNWANTED = ("torch", "onnx", "onnxruntime", "pytriton", "tritonclient", "numpy", "export", "embedded", "samples")
+UNWANTED = (
+    "torch",
+    "onnx",
+    "onnxruntime",
+    "pytriton",
+    "tritonclient",
+    "numpy",
+    "export",
+    "embedded",
+    "samples",
+)
 START_SECONDS = 30
 
 
@@ -39,7 +49,15 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = shlex.split(install)
     # A cache is what makes a second run quick; the image has no use for one.
     words.remove("--no-cache-dir")
-    command = [sys.executable, "-m", "pip", "--python", str(venv / "bin" / "python"), *words[1:], "--no-compile"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        str(venv / "bin" / "python"),
+        *words[1:],
+        "--no-compile",
+    ]
     answer = subprocess.run(command, cwd=context, capture_output=True, text=True, check=False, timeout=170)
     assert answer.returncode == 0, answer.stderr
     return venv / "bin" / "python"
@@ -65,7 +83,7 @@ def test_nothing_of_the_other_parts_is_installed(python: Path) -> None:
 
 
 def test_the_check_passes_and_fails(python: Path, environment: dict[str, str], tmp_path: Path) -> None:
-    command = [python, *_command()[1:], "--check"]
+    command = [str(python), *_command()[1:], "--check"]
     assert subprocess.run(command, env=environment, cwd=tmp_path, check=False).returncode == 0
     wrong = {**environment, "TIDEGATE_HTTP_PORT": "many"}
     answer = subprocess.run(command, env=wrong, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -78,7 +96,7 @@ def test_the_images_command_serves(python: Path, environment: dict[str, str], tm
     log = tmp_path / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [python, *_command()[1:]], env=environment, cwd=tmp_path, stdout=output, stderr=output
+            [str(python), *_command()[1:]], env=environment, cwd=tmp_path, stdout=output, stderr=output
         )
     try:
         listening = next(_listening(process, log))

@@ -1,7 +1,7 @@
 """Rendered pods as processes on this machine: what a kubelet does, with a documented substitution.
 
-Everything of a container is taken as rendered: command, args, the whole environment (Secrets filled in), probes,
-hooks, grace period. Only what a single machine cannot give is replaced:
+Everything of a container is taken as rendered: command, args, the whole environment (Secrets filled in),
+probes, hooks, grace period. Only what a single machine cannot give is replaced:
 
 - a mount path → a directory of its own under the test's directory (one per volume; `/dev/shm` stays);
 - a container's port → a free port, wherever it is a whole environment value or the value of an option;
@@ -82,7 +82,9 @@ class Pod:
         for port in self.container.get("ports", []):
             number = port["containerPort"]
             text = re.sub(
-                rf"^((?:--[a-z-]+-port=)?){number}$", rf"\g<1>{self.cluster.port(self.component, number)}", text
+                rf"^((?:--[a-z-]+-port=)?){number}$",
+                rf"\g<1>{self.cluster.port(self.component, number)}",
+                text,
             )
         volumes = {mount["mountPath"]: mount["name"] for mount in self.container["volumeMounts"]}
         # In one go: the directories that stand for volumes may themselves be below /tmp.
@@ -98,7 +100,9 @@ class Pod:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         given = environment(self.container, self.cluster.objects)
         # The packages are importable from the repository's root instead of an image.
-        return {"PATH": path, "PYTHONPATH": str(ROOT)} | {name: self.local(value) for name, value in given.items()}
+        return {"PATH": path, "PYTHONPATH": str(ROOT)} | {
+            name: self.local(value) for name, value in given.items()
+        }
 
     @property
     def command(self) -> list[str]:
@@ -149,8 +153,12 @@ class RunningPod:
         """Return once a probe passes."""
         deadline = time.monotonic() + seconds
         while (status := self.pod.probe(probe)) != 200:
-            assert self.process.poll() is None, f"it ended with {self.process.returncode}:\n{self.log.read_text()}"
-            assert time.monotonic() < deadline, f"{probe} says {status} after {seconds} s:\n{self.log.read_text()}"
+            assert self.process.poll() is None, (
+                f"it ended with {self.process.returncode}:\n{self.log.read_text()}"
+            )
+            assert time.monotonic() < deadline, (
+                f"{probe} says {status} after {seconds} s:\n{self.log.read_text()}"
+            )
             time.sleep(0.1)
 
     def delete(self) -> float:

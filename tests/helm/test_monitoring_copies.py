@@ -15,8 +15,12 @@ from tests.helm.rendering import CHART, ROOT, find, manifests
 SCRIPT = ROOT / "helm" / "sync_monitoring.py"
 EVERYTHING = {
     "profile": "cpu",
-    "monitoring": {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}, "dashboards": {"enabled": True}},
-}  # fmt: skip
+    "monitoring": {
+        "serviceMonitor": {"enabled": True},
+        "prometheusRule": {"enabled": True},
+        "dashboards": {"enabled": True},
+    },
+}
 
 
 def test_copies_are_current() -> None:

@@ -20,7 +20,10 @@ START_SECONDS = 90
 DRAIN_DELAY = 2
 VALUES = {
     "profile": "cpu",
-    "gateway": {"drain": {"delaySeconds": DRAIN_DELAY}, "settings": {"log_level": "DEBUG"}},
+    "gateway": {
+        "drain": {"delaySeconds": DRAIN_DELAY},
+        "settings": {"log_level": "DEBUG", "require_manifest": False},
+    },
     "triton": {"preStopSeconds": 1},
     "helmTest": {"timeoutSeconds": 60},
 }

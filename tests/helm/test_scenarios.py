@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import tarfile
 from pathlib import Path
 from typing import Any
 
 import helm_python
-import kubernetes_validate
+import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 
 from tests.helm.rendering import CHART, NAMESPACE, RELEASE, SCENARIOS, manifests, render, scenario_values
@@ -107,8 +108,6 @@ def test_the_package_leaves_the_scenarios_out(tmp_path: Path) -> None:
     archive = Path(helm_python.package(str(CHART), destination=str(tmp_path)))
     with helm_python.Chart.load(str(archive)) as chart:
         assert chart.render({}, name=RELEASE, namespace=NAMESPACE)
-    import tarfile
-
     with tarfile.open(archive) as content:
         names = content.getnames()
     assert "tidegate/values.schema.json" in names

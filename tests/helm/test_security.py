@@ -1,13 +1,16 @@
-"""What a chart must promise whatever the values: restricted pods, closed networks, no default secret, real drains."""
+"""What holds whatever the values: restricted pods, closed networks, no default secret, drains that wait."""
 
 from __future__ import annotations
 
 import base64
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
+import helm_python
 import pytest
+import yaml
 
 from gateway.controlplane import keys
 from tests.helm.rendering import (
@@ -65,20 +68,31 @@ def test_shared_memory_is_a_sized_memory_volume(scenario: Path) -> None:
 
 
 @every_scenario
-def test_the_model_repository_is_read_only_and_only_tritons(scenario: Path) -> None:
+def test_the_model_repository_is_read_only_in_every_pod(scenario: Path) -> None:
     objects = manifests(scenario_values(scenario))
-    claims = {
-        name: [v for v in spec["volumes"] if v.get("persistentVolumeClaim")]
-        for name, spec in pod_specs(objects)
-    }
-    for name, volumes in claims.items():
-        for volume in volumes:
-            models = volume["name"] == "models"
-            assert models == name.endswith("-triton")
-            mounts = [
-                m for m in _container(_pod(objects, name))["volumeMounts"] if m["name"] == volume["name"]
-            ]
-            assert [mount.get("readOnly", False) for mount in mounts] == [models]
+    for name in ("gateway", "triton"):
+        spec = _pod(objects, name)
+        (claim,) = (v["persistentVolumeClaim"]["claimName"] for v in spec["volumes"] if v["name"] == "models")
+        assert claim.endswith("models")
+        (mount,) = (m for m in _container(spec)["volumeMounts"] if m["name"] == "models")
+        assert mount["readOnly"] is True
+        assert mount["mountPath"] == "/models"
+
+
+def test_a_volume_of_one_node_keeps_both_pods_there() -> None:
+    labels = find(manifests(), "Deployment", "-triton")["spec"]["selector"]["matchLabels"]
+    (term,) = _pod(manifests(), "gateway")["affinity"]["podAffinity"][
+        "requiredDuringSchedulingIgnoredDuringExecution"
+    ]
+    assert term == {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": labels}}
+    own: dict[str, Any] = {"nodeAffinity": {}}
+    cases: tuple[tuple[dict[str, Any], Any], ...] = (
+        ({"modelRepository": {"accessModes": ["ReadWriteMany"]}}, None),
+        ({"modelRepository": {"existingClaim": "models"}}, None),
+        ({"gateway": {"affinity": own}}, own),
+    )
+    for values, affinity in cases:
+        assert _pod(manifests(values), "gateway").get("affinity") == affinity
 
 
 @every_scenario
@@ -141,6 +155,27 @@ def test_secrets_are_random_long_and_of_the_form_the_gateway_takes() -> None:
     assert not set(first.values()) & set(second.values())
     assert keys.parse(first["admin-key"].encode()) is not None
     assert min(len(first["triton-admin-secret"]), len(first["key-pepper"])) >= 43
+
+
+def test_secrets_that_exist_are_kept_and_missing_ones_made(tmp_path: Path) -> None:
+    """An upgrade; without a cluster `lookup` finds nothing, so the test puts an answer in its place."""
+    chart = tmp_path / "tidegate"
+    shutil.copytree(CHART, chart)
+    template = chart / "templates" / "secret.yaml"
+    lookup = '(lookup "v1" "Secret" .Release.Namespace $name | default dict)'
+    text = template.read_text()
+    assert lookup in text
+    template.write_text(text.replace(lookup, ".Values.global"))
+    pepper = base64.b64encode(b"kept").decode()
+    with helm_python.Chart.load(str(chart)) as loaded:
+        rendered = loaded.render(
+            {"global": {"data": {"key-pepper": pepper}}}, name="demo", namespace="serving"
+        )
+    secret = yaml.safe_load(rendered["tidegate/templates/secret.yaml"])
+    values = _decoded(secret)
+    assert values["key-pepper"] == "kept"
+    assert len(values["triton-admin-secret"]) == 64
+    assert keys.parse(values["admin-key"].encode()) is not None
 
 
 def test_no_value_is_a_secret_by_default() -> None:
@@ -226,8 +261,10 @@ def test_probes_ask_the_right_thing(scenario: Path) -> None:
     objects = manifests(values)
     gateway = _probes(_container(_pod(objects, "gateway")))
     assert gateway == {
-        "startupProbe": ("/livez", 8081), "livenessProbe": ("/livez", 8081), "readinessProbe": ("/readyz", 8081),
-    }  # fmt: skip
+        "startupProbe": ("/livez", 8081),
+        "livenessProbe": ("/livez", 8081),
+        "readinessProbe": ("/readyz", 8081),
+    }
     alive = ("/metrics", 8003) if values.get("profile") == "cpu" else ("/v2/health/live", 8000)
     assert _probes(_container(_pod(objects, "triton"))) == {
         "startupProbe": ("/v2/health/live", 8000),

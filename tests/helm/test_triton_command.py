@@ -1,4 +1,4 @@
-"""The command line of NVIDIA's container: complete, refused on an old release, understood by a real Triton."""
+"""The command line of NVIDIA's container: complete, refused on an old release, taken by a real Triton."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_real_triton_takes_the_arguments_and_keeps_its_api_shut(tmp_path: Path
         "--grpc-address=127.0.0.1",
         f"--backend-directory={installation.backends}",
     ]
-    command = [installation.wheel.server, *arguments, *ports, *where]
+    command = [str(installation.wheel.server), *arguments, *ports, *where]
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(command, env=installation.environment(), stdout=log, stderr=log)
     try:

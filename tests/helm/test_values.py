@@ -19,7 +19,8 @@ VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
 # What the chart sets by other values or must not let anybody change.
 OWN_SETTINGS = {
     "admin_key", "database_url", "drain_delay", "drain_timeout", "http_host", "http_port", "key_pepper",
-    "max_body_bytes", "ops_host", "ops_port", "request_timeout", "state_dir", "triton_admin_header",
+    "max_body_bytes", "model_repository", "ops_host", "ops_port", "request_timeout", "state_dir",
+    "triton_admin_header",
     "triton_admin_secret", "triton_admin_secret_file", "triton_urls",
 }  # fmt: skip
 
@@ -72,8 +73,10 @@ def test_settings_are_the_gateways_own() -> None:
 
 def test_every_setting_arrives_at_the_gateway() -> None:
     chosen = {
-        "access_log": False, "body_timeout": 12.5, "catalog_interval": 2, "keep_alive_timeout": 90, "log_level": "WARNING",
-        "max_in_flight": 7, "max_queue": 4000000, "max_response_bytes": 1000000, "model_load_timeout": 600, "principals_interval": 0.25,
+        "access_log": False, "auto_deploy": False, "require_manifest": False,
+        "unload_grace": 7.5, "body_timeout": 12.5, "catalog_interval": 2, "keep_alive_timeout": 90,
+        "log_level": "WARNING", "max_in_flight": 7, "max_queue": 4000000, "max_response_bytes": 1000000,
+        "model_load_timeout": 600, "principals_interval": 0.25,
         "triton_connect_timeout": 1, "triton_connections": 128,
     }  # fmt: skip
     objects = manifests(
@@ -127,6 +130,7 @@ BAD_VALUES: list[dict[str, Any]] = [
     {"triton": {"extraArgs": ["--http-restricted-api=logging:a=b"]}},
     {"triton": {"extraArgs": ["--log-file=/models/x"]}},
     {"modelRepository": {"accessModes": []}},
+    {"modelRepository": {"accessModes": ["ReadWriteOncePod"]}},
     {"secrets": {"adminKey": "tg_a_b"}},
     {"networkPolicy": {"dnsTo": []}},
     {"database": {"port": 5432}},
@@ -147,7 +151,11 @@ IMPOSSIBLE: list[tuple[dict[str, Any], str]] = [
         "SQLite cannot be shared: set database.url",
     ),
     (
-        {"gateway": {"autoscaling": {"enabled": True}}, "database": {"url": "postgresql://db/tidegate"}},
+        {
+            "gateway": {"autoscaling": {"enabled": True}},
+            "database": {"url": "postgresql://db/tidegate"},
+            "modelRepository": {"existingClaim": "models"},
+        },
         "set gateway.resources.requests.cpu",
     ),
     (
@@ -157,8 +165,13 @@ IMPOSSIBLE: list[tuple[dict[str, Any], str]] = [
                 "resources": {"requests": {"cpu": "1"}},
             },
             "database": {"url": "postgresql://db/tidegate"},
+            "modelRepository": {"existingClaim": "models"},
         },
         "minReplicas is above maxReplicas",
+    ),
+    (
+        {"gateway": {"replicas": 2}, "database": {"url": "postgresql://db/tidegate"}},
+        "set modelRepository.accessModes to [ReadWriteMany]",
     ),
     ({"database": {"url": "postgresql://db/tidegate", "existingSecret": "db"}}, "keep one of them"),
     ({"gateway": {"requestTimeoutSeconds": 120}}, "set gateway.drain.timeoutSeconds"),

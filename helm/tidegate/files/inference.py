@@ -1,8 +1,10 @@
 """`helm test`: one authenticated inference through the gateway, with a key made for it and revoked after.
 
-Runs in the gateway's image with nothing but the standard library. Environment: GATEWAY_URL, MODEL (empty means
-the first that is ready), TIMEOUT_SECONDS, TIDEGATE_ADMIN_KEY.
+Runs in the gateway's image with nothing but the standard library. Environment: GATEWAY_URL, MODEL (empty
+means the first that is ready), TIMEOUT_SECONDS, TIDEGATE_ADMIN_KEY.
 """
+
+from __future__ import annotations
 
 import json
 import math
@@ -11,15 +13,20 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 URL = os.environ["GATEWAY_URL"].rstrip("/")
 RETRY_SECONDS = 2
 
+Answer = tuple[int, Any]
+Result = TypeVar("Result")
 
-def call(method, path, key, body=None):
+
+def call(method: str, path: str, key: str, body: object = None) -> Answer:
     """Send one request; return (status, parsed body)."""
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(URL + path, data=data, method=method)
+    request = urllib.request.Request(URL + path, data=data, method=method)  # noqa: S310 - the chart's URL
     request.add_header("X-API-Key", key)
     request.add_header("Content-Type", "application/json")
     # Cluster traffic never goes through a proxy of the environment.
@@ -32,7 +39,7 @@ def call(method, path, key, body=None):
         return error.code, error.read().decode(errors="replace")
 
 
-def expect(what, wanted, answer):
+def expect(what: str, wanted: int, answer: Answer) -> Any:
     """Return the body, or end the test with a sentence.
 
     Raises:
@@ -46,29 +53,24 @@ def expect(what, wanted, answer):
     return body
 
 
-def first_model(key):
+def first_model(key: str) -> str:
     """Return the name of a model the gateway serves."""
-    names = [model if isinstance(model, str) else model["name"] for model in models(key)]
+    names: list[str] = expect("GET /v1/models", 200, call("GET", "/v1/models", key))["models"]
     ready = [name for name in names if call("GET", f"/v2/models/{name}/ready", key)[0] == 200]
     if not ready:
         raise LookupError(f"no model is ready (known: {names}); publish one into the model repository")
     return ready[0]
 
 
-def models(key):
-    """Return the list of models this key may use."""
-    return expect("GET /v1/models", 200, call("GET", "/v1/models", key))["models"]
-
-
-def zeros(tensor):
+def zeros(tensor: dict[str, Any]) -> dict[str, Any]:
     """Return an input tensor of zeros (or empty strings) that fits the model's metadata."""
     shape = [1 if size == -1 else size for size in tensor["shape"]]
-    fill = {"BYTES": "", "BOOL": False}.get(tensor["datatype"], 0)
+    fill: object = {"BYTES": "", "BOOL": False}.get(tensor["datatype"], 0)
     data = [fill] * math.prod(shape)
     return {"name": tensor["name"], "datatype": tensor["datatype"], "shape": shape, "data": data}
 
 
-def infer(key):
+def infer(key: str) -> str:
     """Run one inference and check that the answer has the outputs of the model."""
     model = os.environ.get("MODEL") or first_model(key)
     path = f"/v2/models/{model}"
@@ -81,7 +83,7 @@ def infer(key):
     return model
 
 
-def until_deadline(action):
+def until_deadline(action: Callable[[], Result]) -> Result:
     """Repeat `action` while the gateway or its models are not there yet."""
     deadline = time.monotonic() + float(os.environ.get("TIMEOUT_SECONDS", "60"))
     while True:
@@ -93,21 +95,22 @@ def until_deadline(action):
             time.sleep(RETRY_SECONDS)
 
 
-def main():
+def main() -> None:
     """Create a key, infer, revoke it, and see that it is dead."""
     admin = os.environ["TIDEGATE_ADMIN_KEY"]
     new = {"project": "helm-test", "name": "helm test", "scopes": ["infer", "read"]}
-    created = until_deadline(lambda: expect("POST /admin/v1/keys", 201, call("POST", "/admin/v1/keys", admin, new)))
+    path = "/admin/v1/keys"
+    created = until_deadline(lambda: expect(f"POST {path}", 201, call("POST", path, admin, new)))
     try:
         model = until_deadline(lambda: infer(created["key"]))
     finally:
-        path = f"/admin/v1/keys/{created['key_id']}"
+        path = f"{path}/{created['key_id']}"
         expect(f"DELETE {path}", 200, call("DELETE", path, admin))
     # Other gateways learn of it within a second.
     time.sleep(1)
     expect("a revoked key", 401, call("GET", "/v1/models", created["key"]))
-    print(f"ok: {model} answered through {URL}")
+    sys.stdout.write(f"ok: {model} answered through {URL}\n")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

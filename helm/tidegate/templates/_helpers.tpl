@@ -73,6 +73,22 @@ app.kubernetes.io/component: helm-test
 {{- default (printf "%s-models" (include "tidegate.fullname" .)) .Values.modelRepository.existingClaim }}
 {{- end }}
 
+{{/* Read-only everywhere: only an export job writes to the model repository. */}}
+{{- define "tidegate.modelsMount" -}}
+- name: models
+  mountPath: /models
+  readOnly: true
+  {{- with .Values.modelRepository.subPath }}
+  subPath: {{ . }}
+  {{- end }}
+{{- end }}
+
+{{/* "true" when the created volume of the models attaches to a single node. */}}
+{{- define "tidegate.modelsOnOneNode" -}}
+{{- $repository := .Values.modelRepository -}}
+{{- if and (not $repository.existingClaim) (not (has "ReadWriteMany" $repository.accessModes)) }}true{{ end }}
+{{- end }}
+
 {{/* "true" when the control plane lives in a database server and not in SQLite. */}}
 {{- define "tidegate.hasDatabase" -}}
 {{- if or .Values.database.url .Values.database.existingSecret }}true{{ end }}

@@ -11,6 +11,8 @@
   value: "8081"
 - name: TIDEGATE_TRITON_URLS
   value: http://{{ include "tidegate.fullname" . }}-triton.{{ .Release.Namespace }}.svc:8000
+- name: TIDEGATE_MODEL_REPOSITORY
+  value: /models
 # A directory of its own inside the volume: the volume's root belongs to root and cannot be made private.
 - name: TIDEGATE_STATE_DIR
   value: /var/lib/tidegate/state
