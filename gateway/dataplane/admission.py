@@ -90,7 +90,7 @@ class Gate:
         except BaseException as error:
             if waiter.done() and not waiter.cancelled():
                 self.leave()  # the place came in the very moment we gave up
-            else:
+            elif waiter in self._waiters:  # `_hand_out` may have passed over it
                 self._waiters.remove(waiter)
             if isinstance(error, TimeoutError):
                 raise DeadlineExceeded(WAITED_TOO_LONG) from None

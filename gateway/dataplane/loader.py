@@ -47,14 +47,17 @@ class Loader:
         self._failures: dict[str, _Failure] = {}
         self._pending: dict[str, None] = {}
         self._loading: str | None = None
+        # Loaded, but not yet in an index: until then the catalog cannot know them.
+        self._unseen: set[str] = set()
         self._work = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     @property
     def pending(self) -> tuple[str, ...]:
-        """Models that are being loaded or wait for their first try since they were last seen loaded."""
-        untried = tuple(name for name in self._pending if name not in self._failures)
-        return (self._loading, *untried) if self._loading else untried
+        """Models being loaded, waiting for their first try, or loaded so lately that no index shows it."""
+        untried = {name for name in self._pending if name not in self._failures}
+        loading = {self._loading} if self._loading else set()
+        return tuple(sorted(untried | loading | self._unseen))
 
     async def start(self) -> None:
         """Start working in the background."""
@@ -72,6 +75,7 @@ class Loader:
         now = asyncio.get_running_loop().time()
         names = {row.name for row in index}
         settled = {row.name for row in index if row.state in _BUSY}
+        self._unseen -= settled | (self._unseen - names)
         for name in settled | (self._failures.keys() - names):
             self._failures.pop(name, None)
         for name in [name for name in self._pending if name in settled or name not in names]:
@@ -102,6 +106,7 @@ class Loader:
         try:
             await self._repository.load(name, self._timeout)
         except GatewayError as error:
+            self._unseen.discard(name)
             count = self._failures[name].count + 1 if name in self._failures else 1
             wait = min(_MAX_BACKOFF, _FIRST_BACKOFF * 2.0 ** (count - 1))
             self._failures[name] = _Failure(count, loop.time() + wait)
@@ -109,4 +114,5 @@ class Loader:
             logger.error("model_load_failed", extra={"model": name, "reason": reason, "retry_seconds": wait})
             return
         logger.info("model_loaded", extra={"model": name, "seconds": round(loop.time() - begin, 3)})
+        self._unseen.add(name)
         self._on_loaded()
