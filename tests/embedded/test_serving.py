@@ -166,3 +166,10 @@ def test_an_optional_input_takes_the_models_default(triton: RunningTriton) -> No
 
     assert without.json()["outputs"][0]["data"] == [11, 12]
     assert given.json()["outputs"][0]["data"] == [6, 7]
+
+
+def test_a_tensor_larger_than_the_shared_memory_pool(triton: RunningTriton) -> None:
+    onnx_models.write_identity(triton.model_repository, "large")
+    assert triton.load("large").status_code == 200
+    sent = np.arange(4 * 1024 * 1024, dtype=np.float32).reshape(1, -1)  # 16 MiB; the pool starts with 4
+    assert np.array_equal(infer(triton, "large", "FP32", sent), sent)
