@@ -10,6 +10,9 @@ import pytest
 from gateway.controlplane.database import Database, database_url
 from gateway.controlplane.migrate import migrate
 from gateway.controlplane.store import Store
+from tests.gateway.controlplane.databases import empty_database, postgres
+
+__all__ = ["postgres"]
 
 
 @pytest.fixture
@@ -23,3 +26,13 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 @pytest.fixture
 def store(database: Database) -> Store:
     return Store(database)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def any_database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    """A migrated database of each kind."""
+    async with empty_database(request.param, request, tmp_path) as url:
+        opened = Database(url)
+        await migrate(opened)
+        yield opened
+        await opened.close()
