@@ -17,7 +17,7 @@ class Job:
         spec: what to convert.
         checkpoint: the trained weights.
         artifact_dir: where the artifact goes; it exists and is empty.
-        search_path: `sys.path` of the parent and the folders the architecture may be imported from.
+        search_path: folders the architecture may be imported from, after the Python path.
     """
 
     spec: Spec
@@ -78,7 +78,7 @@ class Conversion:
     Attributes:
         parity: the measured table.
         graph: facts about the artifact, such as opset and IR version.
-        checkpoint: file name and SHA-256 of the weights it was made from.
+        checkpoint: file name, SHA-256 and size of the weights it was made from.
         seconds: duration of every step.
         versions: versions of the tools that took part.
     """

@@ -37,3 +37,14 @@ DATATYPES: Mapping[str, Datatype] = MappingProxyType(
         "FP64": Datatype("FP64", "TYPE_FP64", "float64", "DOUBLE", "float"),
     }
 )
+
+LIMITS: Mapping[str, tuple[int, int]] = MappingProxyType(
+    {
+        "UINT8": (0, 2**8 - 1),
+        "INT8": (-(2**7), 2**7 - 1),
+        "INT16": (-(2**15), 2**15 - 1),
+        "INT32": (-(2**31), 2**31 - 1),
+        "INT64": (-(2**63), 2**63 - 1),
+    }
+)
+"""Lowest and highest value of the integer datatypes."""

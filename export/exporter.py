@@ -1,6 +1,5 @@
 """One export from end to end: read → load → export → check → parity → write → publish."""
 
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -75,7 +74,7 @@ def export_model(
     labels = _read_labels(source)
     meter = _Meter(progress)
     with staging(repository) as stage:
-        search_path = (*sys.path, str(Path.cwd()), str(source.path.parent))
+        search_path = (str(Path.cwd()), str(source.path.parent))
         job = Job(source.spec, source.checkpoint, stage.version.absolute(), search_path)
         conversion = run_conversion(job, stage.root / "conversion.log", meter.start)
         meter.start("write")

@@ -13,11 +13,11 @@ def read_labels(path: Path, output: Output) -> bytes:
     """The content of a labels file that fits its output.
 
     Raises:
-        SpecError: not UTF-8, an empty line, or another number of lines than the output has elements.
+        SpecError: not UTF-8, an unprintable line, or another number of lines than elements.
     """
     try:
         content = path.read_bytes()
-        lines = content.decode("utf-8").splitlines()
+        lines = content.decode("utf-8").removesuffix("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"{path}: cannot read the labels ({error}); give a UTF-8 text file") from error
     wanted = math.prod(output.dims)
@@ -26,8 +26,12 @@ def read_labels(path: Path, output: Output) -> bytes:
             f"{path}: {len(lines)} labels for output {output.name}, which has {wanted} elements; "
             "write one label per line"
         )
-    if not all(line.strip() for line in lines):
-        raise SpecError(f"{path}: line {[bool(line.strip()) for line in lines].index(False) + 1} is empty")
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or not line.isprintable():
+            raise SpecError(
+                f"{path}:{number}: {line!r} is no label; write one printable name per line "
+                "and end lines as Unix does"
+            )
     return content
 
 

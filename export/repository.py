@@ -6,6 +6,7 @@
     <repository>/<model>/<output>.<hash>.labels.txt    class names, named after their content
     <repository>/<model>/<version>/model.onnx          the artifact
     <repository>/<model>/<version>/config.pbtxt        the config the version was published with
+    <repository>/<model>/<version>/golden.json         requests with PyTorch's answers
     <repository>/<model>/<version>/manifest.json       provenance and SHA-256 of every other file
 
 A version never changes once it is there.

@@ -6,9 +6,17 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
-from export.datatypes import DATATYPES
+from export.datatypes import DATATYPES, LIMITS
 from export.names import is_model_name
 
 Dim = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
@@ -19,7 +27,7 @@ ImportPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Tensor(_Section):
@@ -49,6 +57,12 @@ class Input(Tensor):
             raise ValueError("an integer input needs `range: [low, high]`, the values the model accepts")
         if self.range is not None and self.range[0] >= self.range[1]:
             raise ValueError("`range` is [low, high] with low below high")
+        if kind == "integer" and self.range is not None:
+            low, high = LIMITS[self.datatype]
+            if not all(value.is_integer() and low <= value <= high for value in self.range):
+                raise ValueError(
+                    f"`range` of an {self.datatype} input holds two whole numbers, {low} to {high}"
+                )
         return self
 
 
@@ -68,22 +82,22 @@ class Tolerance(_Section):
 class Batching(_Section):
     """Triton's dynamic batcher; queue and timeout are finite so that overload is refused, not piled up."""
 
-    max_queue_delay_microseconds: Annotated[int, Field(ge=0, le=10_000_000)] = 500
+    max_queue_delay_microseconds: Annotated[int, Field(strict=True, ge=0, le=10_000_000)] = 500
     preferred_batch_size: tuple[Count, ...] = ()
-    max_queue_size: Annotated[int, Field(ge=1, le=1_000_000)] = 256
-    timeout_microseconds: Annotated[int, Field(ge=1000, le=3_600_000_000)] = 5_000_000
+    max_queue_size: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = 256
+    timeout_microseconds: Annotated[int, Field(strict=True, ge=1000, le=3_600_000_000)] = 5_000_000
 
 
 class Instances(_Section):
     """Execution copies of the model."""
 
-    count: Annotated[int, Field(ge=1, le=64)] = 1
+    count: Annotated[int, Field(strict=True, ge=1, le=64)] = 1
 
 
 class Threads(_Section):
     """Threads of one instance; 0 lets the server share the cores among the instances."""
 
-    intra_op_thread_count: Annotated[int, Field(ge=0, le=256)] = 1
+    intra_op_thread_count: Annotated[int, Field(strict=True, ge=0, le=256)] = 1
 
 
 class Spec(_Section):
@@ -103,8 +117,8 @@ class Spec(_Section):
     batching: Batching = Batching()
     instances: Instances = Instances()
     threads: Threads = Threads()
-    warm_up: bool = True
-    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
+    warm_up: StrictBool = True
+    seed: Annotated[int, Field(strict=True, ge=0, le=2**32 - 1)] = 0
 
     @field_validator("model")
     @classmethod

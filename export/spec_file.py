@@ -17,6 +17,8 @@ from export.spec import Spec
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _MAX_BYTES = 1 << 20
+# Aliases can make a short file describe an endless one.
+_MAX_NODES = 10_000
 Location = tuple[str | int, ...]
 
 
@@ -133,6 +135,8 @@ def _parse(path: Path, text: str) -> tuple[Any, dict[Location, int]]:
 
 def _collect_lines(path: Path, node: yaml.Node, where: Location, lines: dict[Location, int]) -> None:
     lines.setdefault(where, node.start_mark.line + 1)
+    if len(lines) > _MAX_NODES:
+        raise SpecError(f"{path}: a spec has no more than {_MAX_NODES} values; do not nest YAML aliases")
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             _collect_lines(path, item, (*where, index), lines)

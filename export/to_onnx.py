@@ -55,11 +55,23 @@ def to_onnx(model: nn.Module, job: Job) -> Path:
         ) from error
     if program is None:
         raise ConversionError(f"torch.export returned nothing for {spec.architecture}; simplify its forward")
+    _forget_sources(program)
     path = job.artifact_dir / FILE
     weight_bytes = sum(tensor.nbytes for tensor in model.state_dict().values())
     with disk_errors(job.artifact_dir):
         program.save(path, external_data=weight_bytes > _ONE_FILE_LIMIT)
     return path
+
+
+def _forget_sources(program: torch.onnx.ONNXProgram) -> None:
+    """Drop what the exporter noted on every node: source lines, and folders of this machine."""
+    graph = program.model.graph
+    for node in graph.all_nodes():
+        node.metadata_props.clear()
+        for value in node.outputs:
+            value.metadata_props.clear()
+    for value in (*graph.inputs, *graph.initializers.values()):
+        value.metadata_props.clear()
 
 
 def _reason(error: BaseException) -> str:

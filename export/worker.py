@@ -5,7 +5,6 @@ Events are lines of JSON: `{"step": name}` when a step starts, at the end `{"res
 `{"error": class name, "message": …}`.
 """
 
-import hashlib
 import importlib.metadata
 import json
 import os
@@ -20,6 +19,7 @@ from typing import Any, TextIO
 from export import TARGETS
 from export.conversion import Conversion, Job
 from export.errors import ExportError
+from export.repository import file_record
 
 _TOOLS = ("torch", "onnx", "onnxscript", "onnxruntime", "numpy", "safetensors")
 
@@ -31,7 +31,7 @@ def main() -> int:
     os.dup2(2, 1)
     job = Job.parse(sys.stdin.readline())
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    sys.path[:] = list(dict.fromkeys([*job.search_path, *sys.path]))
+    sys.path[:] = list(dict.fromkeys([*sys.path, *job.search_path]))
     try:
         _send(events, {"result": convert(job, lambda step: _send(events, {"step": step})).as_dict()})
     except ExportError as error:
@@ -76,11 +76,12 @@ def convert(job: Job, started: Callable[[str], None]) -> Conversion:
     path = run("export", lambda: _function(target.convert)(model, job))
     graph = run("check", lambda: _function(target.check)(path, job.spec))
     parity = run("parity", lambda: _function(target.parity)(path, model, job.spec))
-    digest = hashlib.sha256(job.checkpoint.read_bytes()).hexdigest()
+    # Only once the gates have accepted the model: what is written down here is taken for the truth.
+    _function("export.golden:write_golden")(model, job)
     return Conversion(
         parity=parity,
         graph=graph,
-        checkpoint={"file": job.checkpoint.name, "sha256": digest},
+        checkpoint={"file": job.checkpoint.name, **file_record(job.checkpoint)},
         seconds=seconds,
         versions={tool: importlib.metadata.version(tool) for tool in _TOOLS},
     )

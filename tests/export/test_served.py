@@ -1,5 +1,6 @@
 """What is exported answers through a real Triton as PyTorch does."""
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,15 +19,13 @@ from samples.diabetes import data as diabetes_data
 from samples.diabetes.architecture import DiabetesNet
 from samples.digits import data as digits_data
 from samples.digits.architecture import DigitsNet
+from tests.support.trained_samples import trained_samples
 from tests.support.triton import RunningTriton, running_triton
 
 
 @pytest.fixture(scope="module")
-def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("state")
-    for name in samples.SAMPLES:
-        samples.train(name, folder / "checkpoints")
-    return folder
+def state_dir() -> Path:
+    return trained_samples().parent
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +52,7 @@ def _infer(triton: RunningTriton, model: str, name: str, rows: NDArray[np.float3
 def test_digits_are_read_as_well_as_in_training(triton: RunningTriton, state_dir: Path) -> None:
     digits = digits_data.load()
     model = DigitsNet().eval()
-    model.load_state_dict(load_file(state_dir / "checkpoints" / "digits.safetensors"))
+    model.load_state_dict(load_file(trained_samples() / "digits.safetensors"))
     with torch.inference_mode():
         expected = model(torch.from_numpy(digits.held_out_images)).numpy()
     batches = np.array_split(digits.held_out_images, 12)
@@ -65,7 +64,7 @@ def test_digits_are_read_as_well_as_in_training(triton: RunningTriton, state_dir
 def test_diabetes_answers_in_the_units_of_the_data(triton: RunningTriton, state_dir: Path) -> None:
     rows = diabetes_data.load().held_out_features[:64]
     model = DiabetesNet().eval()
-    model.load_state_dict(load_file(state_dir / "checkpoints" / "diabetes.safetensors"))
+    model.load_state_dict(load_file(trained_samples() / "diabetes.safetensors"))
     with torch.inference_mode():
         expected = model(torch.from_numpy(rows)).numpy()
     answers = _infer(triton, "diabetes", "features", rows)
@@ -108,6 +107,18 @@ def test_class_names_come_with_the_classification(triton: RunningTriton) -> None
     )
     _, index, label = answer.json()["outputs"][0]["data"][0].split(":")
     assert index == label == str(digits.held_out_labels[0])
+
+
+@pytest.mark.parametrize("name", samples.SAMPLES)
+def test_golden_requests_get_their_golden_answers(triton: RunningTriton, name: str) -> None:
+    golden = json.loads((triton.model_repository / name / "1" / "golden.json").read_text())
+    assert [request["inputs"][0]["shape"][0] for request in golden["requests"]] == [1, 2]
+    for request in golden["requests"]:
+        answer = triton.post(f"/v2/models/{name}/infer", {"inputs": request["inputs"]}).json()
+        np.testing.assert_allclose(
+            answer["outputs"][0]["data"], request["outputs"][0]["data"], **request["tolerance"]
+        )
+        assert answer["outputs"][0]["shape"] == request["outputs"][0]["shape"]
 
 
 def test_triton_reads_the_config_as_written(triton: RunningTriton) -> None:

@@ -29,6 +29,14 @@ def _message(path: Path) -> str:
             "SPEC:5: inputs[0]: an integer input needs `range: [low, high]`, the values the model accepts",
         ),
         (
+            {"inputs": [{"name": "x", "datatype": "INT8", "dims": [3], "range": [0, 128]}]},
+            "SPEC:5: inputs[0]: `range` of an INT8 input holds two whole numbers, -128 to 127",
+        ),
+        (
+            {"instances": {"count": True}},
+            "SPEC:16: instances.count: True is not allowed; it must be a valid integer",
+        ),
+        (
             {"outputs": [{"name": "y", "datatype": "FP32", "dims": [2], "label": "a.txt"}]},
             "SPEC:14: outputs[0].label: unknown field; did you mean `labels`?",
         ),
@@ -95,6 +103,22 @@ def test_what_is_no_spec_at_all(tmp_path: Path, text: str, expected: str) -> Non
     path = tmp_path / "export.yaml"
     path.write_text(text)
     assert _message(path).startswith(expected)
+
+
+def test_aliases_cannot_make_a_short_file_endless(tmp_path: Path) -> None:
+    path = tmp_path / "export.yaml"
+    levels = [f"{chr(97 + i)}: &{chr(97 + i)} [{', '.join([f'*{chr(96 + i)}'] * 9)}]" for i in range(1, 12)]
+    path.write_text("a: &a [1]\n" + "\n".join(levels))
+    assert _message(path) == "SPEC: a spec has no more than 10000 values; do not nest YAML aliases"
+    path.write_text("model: &model\n  model: *model\n")
+    assert _message(path).startswith("SPEC")
+
+
+def test_small_numbers_may_be_written_as_people_do(workshop: Workshop) -> None:
+    path = workshop.spec()
+    path.write_text(path.read_text() + "tolerance: {atol: 1e-3, rtol: 1.0e-2}\n")
+    tolerance = read_spec(path).spec.tolerance
+    assert (tolerance.atol, tolerance.rtol) == (1e-3, 1e-2)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from samples.checkpoint import checkpoint_paths
 from samples.diabetes import data as diabetes_data
 from samples.digits import data as digits_data
 from samples.sample import Sample
+from tests.support.trained_samples import trained_samples
 
 
 def _short(name: str) -> Sample:
@@ -24,10 +25,9 @@ def _short(name: str) -> Sample:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, samples.TrainingResult]:
+def trained() -> dict[str, samples.TrainingResult]:
     """Every sample, trained in full."""
-    folder = tmp_path_factory.mktemp("checkpoints")
-    return {name: samples.train(name, folder) for name in samples.SAMPLES}
+    return {name: samples.train(name, trained_samples()) for name in samples.SAMPLES}
 
 
 @pytest.mark.parametrize("name", samples.SAMPLES)
