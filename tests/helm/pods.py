@@ -1,11 +1,12 @@
 """Rendered pods as processes on this machine: what a kubelet does, with a documented substitution.
 
 Everything of a container is taken as rendered: command, args, the whole environment (Secrets filled in),
-probes, hooks, grace period. Only what a single machine cannot give is replaced:
+probes, hooks, grace period; and, where the machine lets a test do so, its rights (`confinement`). Only what a
+single machine cannot give is replaced:
 
 - a mount path → a directory of its own under the test's directory (one per volume; `/dev/shm` stays);
 - a container's port → a free port, wherever it is a whole environment value or the value of an option;
-- `http://<service>.<namespace>.svc:<port>` → `http://127.0.0.1:<port of the process behind it>`;
+- `http://<service>.<namespace>.svc:<port>` → `http://127.0.0.1:<port of the first process behind it>`;
 - the address `0.0.0.0` → `127.0.0.1`;
 - `python` → the interpreter that runs the tests, first on PATH.
 """
@@ -24,6 +25,7 @@ from typing import Any
 
 import httpx
 
+from tests.helm.confinement import confined, give_away
 from tests.helm.rendering import NAMESPACE, ROOT, Manifest, environment, pod_specs
 from tests.support.triton import free_ports
 
@@ -35,24 +37,26 @@ class Cluster:
     Attributes:
         objects: everything rendered.
         directory: where the volumes are.
-        ports: free port by (component, container port).
+        ports: free port by (pod, container port).
     """
 
     objects: list[Manifest]
     directory: Path
     ports: dict[tuple[str, int], int] = field(default_factory=dict)
 
-    def port(self, component: str, container_port: int) -> int:
+    def port(self, pod: str, container_port: int) -> int:
         """Return the port on this machine that stands for a container's."""
-        key = (component, container_port)
+        key = (pod, container_port)
         if key not in self.ports:
             (self.ports[key],) = free_ports(1)
         return self.ports[key]
 
-    def volume(self, component: str, name: str) -> Path:
-        """Return the directory that stands for a pod's volume."""
-        path = self.directory / f"{component}-{name}"
-        path.mkdir(exist_ok=True)
+    def volume(self, pod: str, name: str) -> Path:
+        """Return the directory that stands for a pod's volume; the models are one volume for all."""
+        path = self.directory / (name if name == "models" else f"{pod}-{name}")
+        if not path.exists():
+            path.mkdir()
+            give_away(path)
         return path
 
     def address(self, match: re.Match[str]) -> str:
@@ -61,36 +65,49 @@ class Cluster:
         (service,) = (o for o in self.objects if o["kind"] == "Service" and o["metadata"]["name"] == name)
         component = service["spec"]["selector"]["app.kubernetes.io/component"]
         (target,) = (p["targetPort"] for p in service["spec"]["ports"] if p["port"] == port)
-        ports = {p["name"]: p["containerPort"] for p in Pod(self, component).container["ports"]}
-        return f"http://127.0.0.1:{self.port(component, ports[target])}"
+        pod = Pod(self, component)
+        return pod.url(pod.container_ports[target])
 
 
 class Pod:
-    """One pod of a release, not yet started."""
+    """One pod of a release, not yet started.
 
-    def __init__(self, cluster: Cluster, component: str) -> None:
+    Args:
+        cluster: the release.
+        component: `gateway`, `triton` or `test`.
+        replica: tells pods of one Deployment apart.
+    """
+
+    def __init__(self, cluster: Cluster, component: str, replica: int = 0) -> None:
         self.cluster = cluster
-        self.component = component
+        self.name = f"{component}-{replica}"
         (self.spec,) = (spec for name, spec in pod_specs(cluster.objects) if name.endswith(f"-{component}"))
         (self.container,) = self.spec["containers"]
+
+    @property
+    def container_ports(self) -> dict[str, int]:
+        """The container's ports by name."""
+        return {port["name"]: port["containerPort"] for port in self.container.get("ports", [])}
+
+    @property
+    def volumes(self) -> dict[str, Path]:
+        """The directories of the volumes by mount path."""
+        mounts = self.container["volumeMounts"]
+        return {mount["mountPath"]: self.cluster.volume(self.name, mount["name"]) for mount in mounts}
 
     def local(self, text: str) -> str:
         """Apply the substitution of this module to one argument or environment value."""
         service = rf"http://(?P<name>[a-z0-9-]+)\.{NAMESPACE}\.svc:(?P<port>\d+)"
         text = re.sub(service, self.cluster.address, text)
         text = re.sub(r"^((?:--[a-z-]+=)?)0\.0\.0\.0$", r"\g<1>127.0.0.1", text)
-        for port in self.container.get("ports", []):
-            number = port["containerPort"]
-            text = re.sub(
-                rf"^((?:--[a-z-]+-port=)?){number}$",
-                rf"\g<1>{self.cluster.port(self.component, number)}",
-                text,
-            )
-        volumes = {mount["mountPath"]: mount["name"] for mount in self.container["volumeMounts"]}
+        for number in self.container_ports.values():
+            free = self.cluster.port(self.name, number)
+            text = re.sub(rf"^((?:--[a-z-]+-port=)?){number}$", rf"\g<1>{free}", text)
+        volumes = self.volumes
         # In one go: the directories that stand for volumes may themselves be below /tmp.
         return re.sub(
             rf"^((?:--[a-z-]+=)?)({'|'.join(map(re.escape, volumes))})(?=/|$)",
-            lambda match: match[1] + str(self.cluster.volume(self.component, volumes[match[2]])),
+            lambda match: match[1] + str(volumes[match[2]]),
             text,
         )
 
@@ -100,15 +117,17 @@ class Pod:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         given = environment(self.container, self.cluster.objects)
         # The packages are importable from the repository's root instead of an image.
-        return {"PATH": path, "PYTHONPATH": str(ROOT)} | {
-            name: self.local(value) for name, value in given.items()
-        }
+        image = {"PATH": path, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+        return image | {name: self.local(value) for name, value in given.items()}
 
     @property
     def command(self) -> list[str]:
-        """The container's command line."""
+        """The container's command line, with the container's rights."""
         words = [*self.container.get("command", []), *self.container.get("args", [])]
-        return [self.local(word) for word in words]
+        read_only = {mount["mountPath"] for mount in self.container["volumeMounts"] if mount.get("readOnly")}
+        # This machine's own shared memory stays.
+        writable = [path for mount, path in self.volumes.items() if mount not in {*read_only, "/dev/shm"}]
+        return confined([self.local(word) for word in words], writable, self.volumes.get("/tmp"))
 
     @property
     def grace(self) -> float:
@@ -117,13 +136,12 @@ class Pod:
 
     def url(self, container_port: int) -> str:
         """Return the base URL of one of its ports."""
-        return f"http://127.0.0.1:{self.cluster.port(self.component, container_port)}"
+        return f"http://127.0.0.1:{self.cluster.port(self.name, container_port)}"
 
     def probe(self, name: str) -> int:
         """Run one probe as the kubelet does; return the status, 0 when nothing answers."""
         probe: dict[str, Any] = self.container[name]
-        ports = {port["name"]: port["containerPort"] for port in self.container["ports"]}
-        url = self.url(ports[probe["httpGet"]["port"]]) + probe["httpGet"]["path"]
+        url = self.url(self.container_ports[probe["httpGet"]["port"]]) + probe["httpGet"]["path"]
         try:
             return httpx.get(url, timeout=probe["timeoutSeconds"], trust_env=False).status_code
         except httpx.HTTPError:
@@ -142,7 +160,7 @@ class RunningPod:
 
     def __init__(self, pod: Pod) -> None:
         self.pod = pod
-        self.log = pod.cluster.directory / f"{pod.component}.log"
+        self.log = pod.cluster.directory / f"{pod.name}.log"
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 pod.command, env=pod.environment, cwd=pod.cluster.directory,
@@ -153,12 +171,9 @@ class RunningPod:
         """Return once a probe passes."""
         deadline = time.monotonic() + seconds
         while (status := self.pod.probe(probe)) != 200:
-            assert self.process.poll() is None, (
-                f"it ended with {self.process.returncode}:\n{self.log.read_text()}"
-            )
-            assert time.monotonic() < deadline, (
-                f"{probe} says {status} after {seconds} s:\n{self.log.read_text()}"
-            )
+            log = self.log.read_text()
+            assert self.process.poll() is None, f"it ended with {self.process.returncode}:\n{log}"
+            assert time.monotonic() < deadline, f"{probe} says {status} after {seconds} s:\n{log}"
             time.sleep(0.1)
 
     def delete(self) -> float:

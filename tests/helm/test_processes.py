@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.helm.confinement import available, confined, give_away
 from tests.helm.pods import Cluster, Pod, RunningPod
 from tests.helm.rendering import environment, find, manifests
 from tests.support.onnx_models import write_two_by_two
@@ -39,12 +42,18 @@ pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Cluster:
+def cluster() -> Iterator[Cluster]:
     """The rendered release, its model repository filled."""
-    cluster = Cluster(manifests(VALUES), tmp_path_factory.mktemp("cluster"))
-    write_two_by_two(cluster.volume("triton", "models"))
+    # Not below /tmp, which every pod has to itself.
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="tidegate-") as directory:
+        yield _cluster(Path(directory))
+
+
+def _cluster(directory: Path) -> Cluster:
+    cluster = Cluster(manifests(VALUES), directory)
+    write_two_by_two(cluster.volume("triton-0", "models"))
     script = find(cluster.objects, "ConfigMap", "-test")["data"]["inference.py"]
-    (cluster.volume("test", "script") / "inference.py").write_text(script)
+    (cluster.volume("test-0", "script") / "inference.py").write_text(script)
     return cluster
 
 
@@ -76,6 +85,26 @@ def test_every_probe_passes(gateway: RunningPod, triton: RunningPod) -> None:
         assert len(probes) == 3
         for probe in probes:
             pod.wait_for(probe, 10)
+
+
+@pytest.mark.skipif(not available(), reason="this machine lets no test confine a process (it takes root)")
+def test_the_pods_run_with_the_rights_of_their_containers(tmp_path: Path) -> None:
+    """The control of all the others: outside its volumes a process can write nothing, and change no owner."""
+    volume, outside = tmp_path / "volume", tmp_path / "outside"
+    volume.mkdir()
+    outside.mkdir()
+    give_away(volume)
+
+    def run(command: str, *paths: Path) -> bool:
+        return (
+            subprocess.run(confined([*command.split(), *map(str, paths)], [volume]), check=False).returncode
+            == 0
+        )
+
+    assert run("touch", volume / "file")
+    assert not run("touch", outside / "file")
+    assert not run("chmod 700", volume)
+    assert not run("chown 1", volume / "file")
 
 
 def test_the_state_is_private_although_the_volume_is_not_ours(gateway: RunningPod) -> None:
