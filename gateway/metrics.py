@@ -6,7 +6,7 @@ what a client merely asked for is counted under `unknown`, so a client cannot cr
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, ProcessCollector
 
 UNKNOWN = "unknown"
 
@@ -21,6 +21,8 @@ class Metrics:
     """All metrics on one registry, made once in `gateway.app` and handed to whoever counts."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        # The client's switch is one for the process: `_created` doubles the series and nothing reads it.
+        disable_created_metrics()
         self.registry = registry or CollectorRegistry()
         r = self.registry
         # process_*: memory, CPU seconds, open files of this process.
