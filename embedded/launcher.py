@@ -59,6 +59,8 @@ class Installation:
         libraries = [str(self.backends / "lib"), str(self.wheel.libraries)]
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("TIDEGATE_")}
         return inherited | {
+            # ONNX Runtime 1.29 and newer otherwise report every session to their maker.
+            "ORT_DISABLE_TELEMETRY": "1",
             "PATH": os.pathsep.join([str(interpreter), os.environ.get("PATH", os.defpath)]),
             "LD_LIBRARY_PATH": os.pathsep.join(
                 [*libraries, *filter(None, [os.environ.get("LD_LIBRARY_PATH", "")])]

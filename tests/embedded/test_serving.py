@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import psutil
 import pytest
 import tritonclient.http
 from onnx import helper, numpy_helper
@@ -166,6 +168,16 @@ def test_an_optional_input_takes_the_models_default(triton: RunningTriton) -> No
 
     assert without.json()["outputs"][0]["data"] == [11, 12]
     assert given.json()["outputs"][0]["data"] == [6, 7]
+
+
+def test_models_report_nothing_to_anybody(triton: RunningTriton) -> None:
+    onnx_models.write_identity(triton.model_repository, "private", width=4)
+    assert triton.load("private").status_code == 200
+    processes = [p for p in psutil.Process(triton.pid).children() if p.status() != psutil.STATUS_ZOMBIE]
+    (process,) = [p for p in processes if "/private/" in p.cmdline()[1]]
+    assert process.environ()["ORT_DISABLE_TELEMETRY"] == "1"
+    # Where ONNX Runtime queues what it would send.
+    assert "onnxruntime.db" not in Path(f"/proc/{process.pid}/maps").read_text()
 
 
 def test_a_tensor_larger_than_the_shared_memory_pool(triton: RunningTriton) -> None:

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-import httpx
-import psutil
 import pytest
 
-from embedded.shared_memory import SHM
 from tests.support import onnx_models
 from tests.support.triton import (
-    ROOT,
     RunningTriton,
     SupervisedTriton,
-    free_ports,
-    is_live,
+    serves_identity,
     supervised_triton,
     wait_until,
 )
@@ -38,15 +32,27 @@ def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SupervisedTrito
     onnx_models.write_identity(repository, width=4)
     onnx_models.write_identity(repository, "pair", width=4, instances=2)
     onnx_models.write_identity(repository, "idle", width=4)
-    with supervised_triton(repository, tmp_path_factory.mktemp("state"), load=("identity", "pair")) as server:
+    write_chain(repository)
+    load = ("identity", "pair", "chain")
+    with supervised_triton(repository, tmp_path_factory.mktemp("state"), load=load) as server:
         yield server
 
 
-def serves(triton: RunningTriton, model: str = "identity") -> bool:
-    try:
-        return triton.infer(model, ("x", "FP32", [1, 4], [1, 2, 3, 4])).status_code == 200
-    except httpx.HTTPError:
-        return False
+def write_chain(repository: Path) -> None:
+    """An ensemble of one step, so that something other than a process is restored too."""
+
+    def ensemble(message: Any) -> None:
+        message.ClearField("backend")
+        message.ClearField("instance_group")
+        message.platform = "ensemble"
+        step = message.ensemble_scheduling.step.add(model_name="pair", model_version=-1)
+        step.input_map["x"] = "x"
+        step.output_map["y"] = "y"
+
+    tensors = [("x", "TYPE_FP32", [4])], [("y", "TYPE_FP32", [4])]
+    message = onnx_models.config("chain", *tensors, dynamic_batching=False, edit=ensemble)
+    (repository / "chain" / "1").mkdir(parents=True)
+    onnx_models.write_config(repository / "chain", message)
 
 
 @contextmanager
@@ -57,7 +63,7 @@ def traffic(triton: RunningTriton, model: str = "identity") -> Iterator[list[tup
 
     def send() -> None:
         while not stop.is_set():
-            good = serves(triton, model)
+            good = serves_identity(triton, model)
             seen.append((time.monotonic(), good))
             stop.wait(0.01)
 
@@ -102,7 +108,7 @@ def test_the_other_instance_serves_while_one_is_replaced(triton: SupervisedTrito
 
     wait_until(lambda: noticed(triton, "pair") > restarts, "replaced", seconds=SERVED_AGAIN_SECONDS)
 
-    assert all(serves(triton, "pair") for _ in range(20))
+    assert all(serves_identity(triton, "pair") for _ in range(20))
     # The old, healthy sibling is not left behind for ever.
     wait_until(
         lambda: not set(before) & set(triton.model_process_pids("pair")), "old processes end", seconds=20
@@ -119,8 +125,26 @@ def test_loads_while_a_process_is_replaced_do_no_harm(triton: SupervisedTriton) 
         assert triton.load("identity").status_code == 200
         time.sleep(0.05)
 
-    wait_until(lambda: serves(triton), "served again", seconds=SERVED_AGAIN_SECONDS)
+    wait_until(lambda: serves_identity(triton), "served again", seconds=SERVED_AGAIN_SECONDS)
     assert ("identity", "1") in loaded(triton)
+
+
+def test_a_model_can_be_unloaded_and_updated_after_its_process_died(triton: SupervisedTriton) -> None:
+    directory = onnx_models.write_identity(triton.model_repository, "updated", width=4)
+    assert triton.load("updated").status_code == 200
+    (victim,) = wait_for_processes(triton, "updated", 1)
+    with traffic(triton, "updated"):
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda: noticed(triton, "updated") == 1, "replaced", seconds=SERVED_AGAIN_SECONDS)
+
+    (directory / "2").mkdir()
+    (directory / "2" / "model.onnx").write_bytes((directory / "1" / "model.onnx").read_bytes())
+    assert triton.load("updated").status_code == 200
+    assert ("updated", "2") in loaded(triton)
+    assert serves_identity(triton, "updated")
+    triton.post("/v2/repository/models/updated/unload", admin=True)
+    wait_until(lambda: not {v for n, v in loaded(triton) if n == "updated"}, "it is unloaded", seconds=30)
+    assert not serves_identity(triton, "updated")
 
 
 def test_a_killed_server_comes_back_with_what_was_loaded(triton: SupervisedTriton) -> None:
@@ -128,7 +152,7 @@ def test_a_killed_server_comes_back_with_what_was_loaded(triton: SupervisedTrito
     second = triton.model_repository / "identity" / "2"
     second.mkdir()
     (second / "model.onnx").write_bytes((second.parent / "1" / "model.onnx").read_bytes())
-    wait_until(lambda: len(loaded(triton)) == 2, "both models are loaded")
+    wait_until(lambda: len(loaded(triton)) == 3, "every model is loaded")
     time.sleep(1.0)  # a look of the supervisor
     expected = loaded(triton)
     server = triton.server_pid()
@@ -141,7 +165,8 @@ def test_a_killed_server_comes_back_with_what_was_loaded(triton: SupervisedTrito
         wait_until(lambda: served_since(seen, killed + 0.2), "served again", seconds=SERVED_AGAIN_SECONDS)
 
     wait_until(lambda: loaded(triton) == expected, "everything is loaded again", seconds=20)
-    assert expected == {("identity", "1"), ("pair", "1")}
+    assert expected == {("identity", "1"), ("pair", "1"), ("chain", "1")}
+    wait_until(lambda: serves_identity(triton, "chain"), "the ensemble serves", seconds=20)
     assert triton.metric("tidegate_embedded_triton_restarts_total") == restarts + 1
     assert triton.metric("tidegate_embedded_triton_up") == 1
     ended = [e for e in triton.events() if e["event"] == "server ended"]
@@ -159,9 +184,13 @@ def test_an_unloaded_model_stays_unloaded_after_a_restart(triton: SupervisedTrit
     os.kill(server, signal.SIGKILL)
 
     wait_until(
-        lambda: triton.server_pid() not in (None, server) and serves(triton), "served again", seconds=20
+        lambda: triton.server_pid() not in (None, server) and serves_identity(triton),
+        "served again",
+        seconds=20,
     )
-    wait_until(lambda: {name for name, _ in loaded(triton)} == {"identity", "pair"}, "restored", seconds=20)
+    wait_until(
+        lambda: {name for name, _ in loaded(triton)} == {"identity", "pair", "chain"}, "restored", seconds=20
+    )
 
 
 def test_a_hung_server_is_noticed_and_forgiven_when_it_answers_again(triton: SupervisedTriton) -> None:
@@ -176,84 +205,7 @@ def test_a_hung_server_is_noticed_and_forgiven_when_it_answers_again(triton: Sup
         os.kill(server, signal.SIGCONT)
     wait_until(lambda: triton.metric("tidegate_embedded_triton_up") == 1, "it is up again", seconds=10)
     assert triton.server_pid() == server
-    assert serves(triton)
-
-
-def test_a_server_that_stays_hung_is_started_again(tmp_path: Path) -> None:
-    repository = tmp_path / "repository"
-    onnx_models.write_identity(repository, width=4)
-    with supervised_triton(repository, tmp_path, options=["--hang-timeout", "3"]) as triton:
-        wait_until(lambda: serves(triton), "served")
-        time.sleep(1.0)
-        server = triton.server_pid()
-        assert server is not None
-        os.kill(server, signal.SIGSTOP)
-        wait_until(lambda: triton.server_pid() not in (None, server), "started again", seconds=30)
-        wait_until(lambda: serves(triton), "served again", seconds=30)
-
-
-def test_sigterm_lets_a_running_request_finish_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    repository = tmp_path / "repository"
-    onnx_models.write_slow(repository, rounds=3000)
-    answers: list[httpx.Response] = []
-    with supervised_triton(repository, tmp_path) as triton:
-        tensor = ("x", "FP32", [1, 1], [3.0])
-        request = threading.Thread(target=lambda: answers.append(triton.infer("slow", tensor)))
-        request.start()
-        time.sleep(0.3)
-        family = psutil.Process(triton.pid).children(recursive=True)
-        assert len(family) >= 2  # the server and a model process
-        os.kill(triton.pid, signal.SIGTERM)
-        request.join(60)
-        wait_until(lambda: not psutil.pid_exists(triton.pid) or is_zombie(triton.pid), "it ends", seconds=30)
-
-    assert [answer.status_code for answer in answers] == [200]
-    assert answers[0].json()["outputs"][0]["data"] == [3.0]
-    wait_until(lambda: not any(process.is_running() for process in family), "no process is left", seconds=10)
-    assert not [path.name for path in SHM.glob(f"tidegate_*_{triton.pid}_*")]
-
-
-def test_exit_code_is_zero_after_a_graceful_stop(tmp_path: Path) -> None:
-    repository = tmp_path / "repository"
-    onnx_models.write_identity(repository, width=4)
-    with supervised_triton(repository, tmp_path) as triton:
-        supervisor = psutil.Process(triton.pid)
-        wait_until(lambda: serves(triton), "served")
-        supervisor.send_signal(signal.SIGTERM)
-        assert supervisor.wait(timeout=30) == 0
-
-
-def test_a_killed_supervisor_takes_its_server_along(tmp_path: Path) -> None:
-    repository = tmp_path / "repository"
-    onnx_models.write_identity(repository, width=4)
-    with supervised_triton(repository, tmp_path) as triton:
-        wait_until(lambda: serves(triton), "served")
-        family = psutil.Process(triton.pid).children(recursive=True)
-        os.kill(triton.pid, signal.SIGKILL)
-        wait_until(lambda: not any(map(alive, family)), "server and model processes end", seconds=20)
-    assert not list(SHM.glob(f"tidegate_*_{triton.pid}_*"))
-
-
-def test_a_port_in_use_is_named_before_anything_starts(tmp_path: Path) -> None:
-    repository = tmp_path / "repository"
-    repository.mkdir()
-    with supervised_triton(repository, tmp_path, load=()) as first:
-        port = int(first.http_url.rpartition(":")[2])
-        others = free_ports(3)
-        second = subprocess.run(
-            [
-                sys.executable, "-m", "embedded",
-                "--model-repository", str(repository), "--state-dir", str(tmp_path / "second"),
-                "--http-port", str(port), "--grpc-port", str(others[0]),
-                "--metrics-port", str(others[1]), "--supervisor-port", str(others[2]),
-            ],
-            capture_output=True, text=True, timeout=60, check=False, cwd=ROOT,
-        )  # fmt: skip
-        assert second.returncode == 1
-        assert f"Port {port} (Triton's HTTP) is already in use" in second.stderr
-        assert "--http-port" in second.stderr
-        assert "Traceback" not in second.stderr
-        assert is_live(first.http_url)
+    assert serves_identity(triton)
 
 
 def test_the_log_is_json_and_does_not_hold_the_secret(triton: SupervisedTriton) -> None:
@@ -278,17 +230,3 @@ def wait_for_processes(triton: SupervisedTriton, model: str, count: int) -> list
         lambda: len(triton.model_process_pids(model)) == count, f"{count} processes of {model}", seconds=30
     )
     return triton.model_process_pids(model)
-
-
-def alive(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def is_zombie(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True

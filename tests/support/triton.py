@@ -220,6 +220,14 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
+def serves_identity(triton: RunningTriton, model: str = "identity") -> bool:
+    """Whether a model of `onnx_models.write_identity(width=4)` answers."""
+    try:
+        return triton.infer(model, ("x", "FP32", [1, 4], [1, 2, 3, 4])).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
 def is_live(http_url: str) -> bool:
     """Whether a server answers its liveness probe."""
     try:
