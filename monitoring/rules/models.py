@@ -64,8 +64,8 @@ def _process_loop(config: RuleConfig) -> Alert:
 
 def _failing(config: RuleConfig) -> Alert:
     window = config.duration(config.holds.fast_window)
-    # A dead model process as every Triton shows it: READY, and yet no call succeeds. Values that only the model
-    # can refuse (bad_request) are no fault of its own.
+    # A dead model process as every Triton shows it: READY, and yet no call succeeds.
+    # bad_request are values that only the model can refuse, no fault of its own.
     return Alert(
         "ModelFailing",
         expr=f'sum by (model) (rate(tidegate_triton_failures_total{{code!="bad_request"}}[{window}])) > 0\n'

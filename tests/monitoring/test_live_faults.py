@@ -1,6 +1,6 @@
-"""Alerts fire from the real fault: a real Triton and gateway are overloaded, killed and stopped under traffic.
+"""Alerts fire from the real fault: a real Triton and gateway are overloaded, killed and stopped.
 
-The rules are the production rules with time running faster; nothing else differs (`test_config.py` proves it).
+The rules are the production rules with time running faster; nothing else differs, as `test_config` proves.
 """
 
 from __future__ import annotations
@@ -12,17 +12,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from embedded.model_processes import model_processes
-from monitoring.config import GATEWAY_JOB, TRITON_JOB
+from monitoring.config import GATEWAY_JOB, SUPERVISOR_JOB, TRITON_JOB
 from monitoring.prometheus import Prometheus
 from tests.support.gateway import RunningGateway, headers, running_gateway
 from tests.support.onnx_models import write_identity, write_slow
 from tests.support.prometheus import firing, running_prometheus, wait_for
+from tests.support.stack import RunningStack, running_stack
 from tests.support.triton import RunningTriton, running_triton
 
 # A minute is 2 s: "for: 1m" holds 2 s, a 5 m window is 10 s wide and holds 20 scrapes.
@@ -72,18 +75,32 @@ class Patient:
             for thread in threads:
                 thread.join()
 
-    def fires(self, *names: str) -> None:
-        """Wait until every one of the alerts fires."""
-        expected = set(names)
-        wait_for(
-            lambda: expected <= firing(self.prometheus),
-            DEADLINE,
-            f"{sorted(expected - firing(self.prometheus))} did not fire",
-        )
 
-    def quiet(self, *names: str) -> None:
-        """Check that none of the alerts fires."""
-        assert set(names) & firing(self.prometheus) == set()
+def fires(prometheus: Prometheus, *names: str) -> None:
+    """Wait until every one of the alerts fires."""
+    seen: set[str] = set()
+    deadline = time.monotonic() + DEADLINE
+    while not set(names) <= (seen := firing(prometheus)):
+        assert time.monotonic() < deadline, f"{set(names) - seen} did not fire, only {seen}"
+        time.sleep(0.1)
+
+
+def resolves(prometheus: Prometheus, *names: str) -> None:
+    """Wait until none of the alerts fires any more."""
+    wait_for(lambda: not set(names) & firing(prometheus), DEADLINE, f"one of {names} goes on firing")
+
+
+def quiet(prometheus: Prometheus, *names: str) -> None:
+    """Check that none of the alerts fires."""
+    assert set(names) & firing(prometheus) == set()
+
+
+def kill_processes_of(model: str, server_pid: int, repository: Path) -> None:
+    """Kill every process of a model, as a crash in native code would end it."""
+    victims = [p.pid for p in model_processes(server_pid, repository.resolve()) if p.model == model]
+    assert victims
+    for pid in victims:
+        os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture
@@ -106,38 +123,75 @@ def test_overload_then_a_dead_model_process_then_a_dead_triton_then_a_dead_gatew
     with patient.traffic("identity") as identity:
         time.sleep(3)
         assert set(identity) == {200}
-        patient.quiet(
-            "GatewayRefusing", "ModelFailing", "TritonDown", "GatewayDown", "GatewayErrorBudgetBurn"
+        quiet(
+            patient.prometheus,
+            "GatewayRefusing",
+            "ModelFailing",
+            "TritonDown",
+            "GatewayDown",
+            "GatewayErrorBudgetBurn",
         )
 
         with patient.traffic("slow", callers=6, pause=0) as slow:
-            patient.fires("GatewayRefusing", "GatewayErrorBudgetBurn")
+            fires(patient.prometheus, "GatewayRefusing", "GatewayErrorBudgetBurn")
         assert {200, 503} <= set(slow)
-        patient.quiet("ModelFailing", "TritonDown", "GatewayTritonUnreachable", "GatewayDown")
+        quiet(patient.prometheus, "ModelFailing", "TritonDown", "GatewayTritonUnreachable", "GatewayDown")
 
-        for process in model_processes(patient.triton.pid, patient.triton.model_repository.resolve()):
-            if process.model == "identity":
-                os.kill(process.pid, signal.SIGKILL)
-        patient.fires("ModelFailing", "TritonBackendFailures")
-        patient.quiet("TritonDown", "GatewayTritonUnreachable", "GatewayDown")
+        kill_processes_of("identity", patient.triton.pid, patient.triton.model_repository)
+        fires(patient.prometheus, "ModelFailing", "TritonBackendFailures")
+        quiet(patient.prometheus, "TritonDown", "GatewayTritonUnreachable", "GatewayDown")
 
     os.kill(patient.triton.pid, signal.SIGKILL)
-    patient.fires("TritonDown", "GatewayTritonUnreachable")
-    patient.quiet("GatewayDown")
+    fires(patient.prometheus, "TritonDown", "GatewayTritonUnreachable")
+    quiet(patient.prometheus, "GatewayDown")
 
     patient.gateway.kill()
-    patient.fires("GatewayDown")
+    fires(patient.prometheus, "GatewayDown")
 
 
 def test_a_hung_triton_stalls_the_queue_and_resolves(patient: Patient) -> None:
     assert patient.infer("identity") == 200
-    patient.quiet("GatewayQueueStalled")
+    quiet(patient.prometheus, "GatewayQueueStalled")
     os.kill(patient.triton.pid, signal.SIGSTOP)
     try:
         with patient.traffic("identity", callers=2):
-            patient.fires("GatewayQueueStalled", "GatewayTritonUnreachable", "TritonDown")
+            fires(patient.prometheus, "GatewayQueueStalled", "GatewayTritonUnreachable", "TritonDown")
     finally:
         os.kill(patient.triton.pid, signal.SIGCONT)
     with patient.traffic("identity"):
-        gone = {"GatewayQueueStalled", "GatewayTritonUnreachable", "TritonDown"}
-        wait_for(lambda: not gone & firing(patient.prometheus), DEADLINE, "still firing after the fault")
+        resolves(patient.prometheus, "GatewayQueueStalled", "GatewayTritonUnreachable", "TritonDown")
+
+
+def test_what_a_supervisor_cannot_or_need_not_mend(tmp_path: Path) -> None:
+    repository = tmp_path / "repository"
+    write_identity(repository, "identity", width=1)
+    with running_stack(repository, tmp_path / "state", "--no-samples") as stack:
+        urls = {
+            GATEWAY_JOB: stack.ops_url,
+            TRITON_JOB: stack.triton_metrics_url,
+            SUPERVISOR_JOB: stack.supervisor_url,
+        }
+        with running_prometheus(tmp_path / "prometheus", urls, time_scale=TIME_SCALE) as prometheus:
+            quiet(prometheus, "ModelProcessRestarting", "ModelProcessDown", "SupervisorDown")
+            for count in (1, 2, 3):
+                kill_processes_of("identity", server_pid(stack), repository)
+                restarts = f"tidegate_embedded_model_process_restarts_total >= {count}"
+                wait_for(partial(prometheus.query, restarts), DEADLINE, f"not {restarts}")
+            fires(prometheus, "ModelProcessRestarting")
+            # A restart may outlast the scaled minute; what matters is that the alert ends with it.
+            resolves(prometheus, "ModelProcessDown")
+            quiet(prometheus, "SupervisorDown")
+
+            (repository / "identity" / "1" / "model.onnx").unlink()
+            kill_processes_of("identity", server_pid(stack), repository)
+            fires(prometheus, "ModelProcessDown")
+            quiet(prometheus, "SupervisorDown")
+
+            psutil.Process(server_pid(stack)).parent().kill()  # type: ignore[union-attr]
+            fires(prometheus, "SupervisorDown")
+
+
+def server_pid(stack: RunningStack) -> int:
+    """Return the process id of the stack's tritonserver."""
+    (server,) = [child for child in stack.children() if child.name() == "tritonserver"]
+    return server.pid
