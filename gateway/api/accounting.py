@@ -34,6 +34,15 @@ class Outcome:
     sent_bytes: int
 
 
+class _ProtocolMeters:
+    """The children of one protocol, looked up once: `labels()` costs more than counting does."""
+
+    def __init__(self, metrics: Metrics, protocol: str) -> None:
+        self.received = metrics.request_bytes.labels(protocol)
+        self.sent = metrics.response_bytes.labels(protocol)
+        self.overhead = metrics.gateway_overhead.labels(protocol)
+
+
 class Accounting:
     """Writes outcomes to the metrics and the access log.
 
@@ -45,34 +54,41 @@ class Accounting:
     def __init__(self, metrics: Metrics, *, log_requests: bool) -> None:
         self._metrics = metrics
         self._log_requests = log_requests
-        # `labels()` costs more than counting does; the keys hold resolved names, so both stay small.
+        # The keys hold resolved names only, so these stay as small as the metrics themselves.
         self._requests: dict[tuple[str, str, str, str, int], Counter] = {}
         self._durations: dict[tuple[str, str, str], Histogram] = {}
+        self._protocols: dict[str, _ProtocolMeters] = {}
 
     def settle(self, call: Call, outcome: Outcome) -> None:
         """Count and log one request."""
-        metrics, record, protocol = self._metrics, call.record, outcome.protocol
+        record, protocol = call.record, outcome.protocol
         target = record.model_version
         model, version = (target.model, target.version) if target else (UNKNOWN, UNKNOWN)
         project = call.principal.project or UNKNOWN
-        key = (protocol, model, version, project, outcome.status)
-        counter = self._requests.get(key)
-        if counter is None:
-            counter = metrics.requests.labels(protocol, model, version, project, str(outcome.status))
-            self._requests[key] = counter
-        counter.inc()
+        self._counter(protocol, model, version, project, outcome.status).inc()
         self._duration(protocol, model, version).observe(outcome.seconds)
-        metrics.request_bytes.labels(protocol).inc(len(call.body))
-        metrics.response_bytes.labels(protocol).inc(outcome.sent_bytes)
+        meters = self._protocols.get(protocol)
+        if meters is None:
+            meters = self._protocols[protocol] = _ProtocolMeters(self._metrics, protocol)
+        meters.received.inc(len(call.body))
+        meters.sent.inc(outcome.sent_bytes)
         if record.sent:
             own = outcome.seconds - call.body_seconds - record.queue_seconds - record.triton_seconds
-            metrics.gateway_overhead.labels(protocol).observe(max(0.0, own))
+            meters.overhead.observe(max(0.0, own))
         if outcome.code in ("unauthenticated", "forbidden"):
-            metrics.auth_failures.labels(outcome.code).inc()
+            self._metrics.auth_failures.labels(outcome.code).inc()
         elif outcome.code and not record.sent:
-            metrics.refusals.labels(model, project, outcome.code).inc()
-        if self._log_requests:
+            self._metrics.refusals.labels(model, project, outcome.code).inc()
+        if self._log_requests and access_log.isEnabledFor(logging.INFO):
             self._log(call, outcome)
+
+    def _counter(self, protocol: str, model: str, version: str, project: str, status: int) -> Counter:
+        key = (protocol, model, version, project, status)
+        counter = self._requests.get(key)
+        if counter is None:
+            counter = self._metrics.requests.labels(protocol, model, version, project, str(status))
+            self._requests[key] = counter
+        return counter
 
     def _duration(self, protocol: str, model: str, version: str) -> Histogram:
         histogram = self._durations.get((protocol, model, version))
@@ -94,4 +110,8 @@ class Accounting:
             "code": outcome.code or None,
             "milliseconds": round(outcome.seconds * 1000, 3),
         }
-        access_log.info("request", extra=fields)
+        # Not `info()`: it walks the stack to find this very line, for every request.
+        record = access_log.makeRecord(
+            access_log.name, logging.INFO, __file__, 0, "request", (), None, "_log", fields
+        )
+        access_log.handle(record)

@@ -15,6 +15,11 @@ from gateway.errors import BadRequest, BodyTimeout, TooLarge, UnsupportedMedia
 _WINDOW_BITS = {b"gzip": 16 + zlib.MAX_WBITS, b"deflate": zlib.MAX_WBITS}
 
 
+# A refused upload up to this size is read to its end, so that the client sees why it was refused.
+_WORTH_DISCARDING = 1 << 20
+_DISCARD_SECONDS = 1.0
+
+
 class ClientGoneError(Exception):
     """The client left: there is nobody to answer."""
 
@@ -65,6 +70,25 @@ class BodyLimits:
         except TimeoutError:
             raise BodyTimeout("The body did not arrive in time. Send it faster or make it smaller.") from None
         return body if coding == b"identity" else self._decompress(body, _WINDOW_BITS[coding])
+
+    async def discard(self, receive: Receive, headers: Mapping[bytes, bytes]) -> bool:
+        """Read past a small body nobody wants, so that the answer is not lost in a connection reset.
+
+        Returns:
+            Whether all of it is gone, so that the connection may be kept.
+        """
+        length = headers.get(b"content-length", b"0")
+        chunked = b"transfer-encoding" in headers
+        if not chunked and length == b"0":
+            return True
+        if chunked or b"expect" in headers or not length.isdigit() or int(length) > _WORTH_DISCARDING:
+            return False
+        try:
+            async with asyncio.timeout(_DISCARD_SECONDS):
+                await self._receive_all(receive)
+        except (TimeoutError, TooLarge, ClientGoneError):
+            return False
+        return True
 
     async def _receive_all(self, receive: Receive) -> bytes:
         chunks: list[bytes] = []

@@ -23,6 +23,9 @@ class Call:
         path: the parts of the path the route captured.
         principal: who asks; `ANONYMOUS` on open routes.
         body: decompressed.
+        body_begun: whether some of the body may have been read.
+        body_read: whether all of it was.
+        body_seconds: how long that took.
         deadline: loop time at which the answer must be there.
         record: what the data plane learns on the way.
     """
@@ -34,6 +37,8 @@ class Call:
     deadline: float
     principal: Principal = ANONYMOUS
     body: bytes = b""
+    body_begun: bool = False
+    body_read: bool = False
     body_seconds: float = 0.0
     record: RequestRecord = field(default_factory=RequestRecord)
 

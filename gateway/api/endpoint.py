@@ -24,7 +24,7 @@ from gateway.api.disconnect import DisconnectWatch
 from gateway.api.request_id import request_id
 from gateway.controlplane.authenticator import CHALLENGE, Authenticator
 from gateway.controlplane.authorization import require
-from gateway.errors import GatewayError, MethodNotAllowed, Unauthenticated
+from gateway.errors import GatewayError, MethodNotAllowed, TooLarge, Unauthenticated
 
 logger = logging.getLogger(__name__)
 
@@ -94,10 +94,11 @@ class Endpoint:
             self._settle(call, begin, CLIENT_GONE, "client_gone", 0)
             return
         except GatewayError as error:
-            answer, code = self._error(error, call), error.code
+            reusable = await self._past_body(error, call, receive)
+            answer, code = self._error(error, call, reusable=reusable), error.code
         except Exception:
             logger.exception("unforeseen_error", extra={"request_id": call.request_id})
-            answer, code = self._error(GatewayError(INTERNAL), call), GatewayError.code
+            answer, code = self._error(GatewayError(INTERNAL), call, reusable=False), GatewayError.code
         body = answer.body[0] if len(answer.body) == 1 else b"".join(answer.body)
         headers = [
             *answer.headers,
@@ -118,9 +119,11 @@ class Endpoint:
             require(call.principal, *self.scopes)
         if method != "POST":
             return await self.handler(call)
+        call.body_begun = True
         begin = perf_counter()
         call.body = await pipeline.limits.read(receive, call.headers)
         call.body_seconds = perf_counter() - begin
+        call.body_read = True
         watch = DisconnectWatch(receive)
         try:
             return await self.handler(call)
@@ -131,7 +134,15 @@ class Endpoint:
         finally:
             watch.stop()
 
-    def _error(self, error: GatewayError, call: Call) -> Answer:
+    async def _past_body(self, error: GatewayError, call: Call, receive: Receive) -> bool:
+        """Leave no unread body behind an error's answer; tell whether the connection may be kept."""
+        if call.body_read:
+            return True
+        if call.body_begun or isinstance(error, TooLarge):
+            return False
+        return await self.pipeline.limits.discard(receive, call.headers)
+
+    def _error(self, error: GatewayError, call: Call, *, reusable: bool) -> Answer:
         headers = [JSON]
         if error.retry_after is not None:
             headers.append((b"retry-after", b"%d" % error.retry_after))
@@ -139,8 +150,8 @@ class Endpoint:
             headers.append((b"www-authenticate", CHALLENGE.encode("ascii")))
         if isinstance(error, MethodNotAllowed):
             headers.append((b"allow", self.method.encode("ascii")))
-        if not call.body and self.method == "POST":
-            headers.append((b"connection", b"close"))  # what is left of the body is not worth reading
+        if not reusable:
+            headers.append((b"connection", b"close"))
         return Answer((self.error_body(error, call.request_id),), error.status, tuple(headers))
 
     def _settle(self, call: Call, begin: float, status: int, code: str, size: int) -> None:

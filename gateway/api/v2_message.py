@@ -11,8 +11,10 @@ from gateway.errors import BadRequest, Forbidden
 
 Parameters = dict[str, Any] | None
 
+# `gc=False`: messages come from JSON, which has no cycles, and tracking them would cost every request.
 
-class InputMessage(msgspec.Struct):
+
+class InputMessage(msgspec.Struct, gc=False):
     """One input: `data`, or a `binary_data_size` among the parameters."""
 
     name: str
@@ -22,14 +24,14 @@ class InputMessage(msgspec.Struct):
     parameters: Parameters = None
 
 
-class OutputMessage(msgspec.Struct):
+class OutputMessage(msgspec.Struct, gc=False):
     """One requested output."""
 
     name: str
     parameters: Parameters = None
 
 
-class InferMessage(msgspec.Struct):
+class InferMessage(msgspec.Struct, gc=False):
     """The request; fields it does not name are ignored, as other V2 clients send some."""
 
     inputs: list[InputMessage]
@@ -38,7 +40,7 @@ class InferMessage(msgspec.Struct):
     parameters: Parameters = None
 
 
-class TensorMessage(msgspec.Struct, omit_defaults=True):
+class TensorMessage(msgspec.Struct, omit_defaults=True, gc=False):
     """One output of the answer: `data`, or a `binary_data_size` among the parameters."""
 
     name: str
@@ -48,7 +50,7 @@ class TensorMessage(msgspec.Struct, omit_defaults=True):
     data: Any = msgspec.UNSET
 
 
-class AnswerMessage(msgspec.Struct, omit_defaults=True):
+class AnswerMessage(msgspec.Struct, omit_defaults=True, gc=False):
     """The answer."""
 
     model_name: str

@@ -22,18 +22,18 @@ _ENCODER = msgspec.json.Encoder()
 WRONG_ANSWER = "The inference server's answer does not fit the model. Tell the operator if it persists."
 
 
-class _Sizes(msgspec.Struct):
+class _Sizes(msgspec.Struct, gc=False):
     binary_data_size: int
 
 
-class _Output(msgspec.Struct):
+class _Output(msgspec.Struct, gc=False):
     name: str
     datatype: str
     shape: list[int]
     parameters: _Sizes
 
 
-class _Header(msgspec.Struct):
+class _Header(msgspec.Struct, gc=False):
     outputs: list[_Output]
 
 

@@ -100,6 +100,14 @@ def test_a_chunked_body_over_the_limit_is_refused_on_the_way(stack: Stack) -> No
     assert answer.startswith(b"HTTP/1.1 413")
 
 
+def test_a_refused_upload_does_not_cost_the_connection(stack: Stack) -> None:
+    head = f"POST {INFER} HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n".encode()
+    good = f"GET /v2 HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {stack.key}\r\n\r\n".encode()
+    answer = exchange(stack, head + bytes(1_000_000) + good)
+    assert answer.startswith(b"HTTP/1.1 401")
+    assert b"HTTP/1.1 200" in answer
+
+
 @pytest.mark.parametrize(("coding", "compress"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
 def test_compressed_bodies(stack: Stack, coding: str, compress: object) -> None:
     assert callable(compress)
