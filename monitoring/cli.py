@@ -55,7 +55,12 @@ def run(
     interval: Annotated[float, typer.Option(help="Seconds between scrapes.")] = 15.0,
     state_dir: Annotated[Path, typer.Option(help="Data goes to <state-dir>/prometheus.")] = Path(".tidegate"),
 ) -> None:
-    """Run a real Prometheus against the stack of `make up`; Ctrl-C stops it."""
+    """Run a real Prometheus against the stack of `make up`; Ctrl-C stops it.
+
+    It prints its targets, then every alert as it fires and resolves.
+
+    Example: python -m monitoring run --port 9095 --interval 5
+    """
     targets = {
         GATEWAY_JOB: (f"{host}:{ops_port}",),
         TRITON_JOB: (f"{host}:{triton_metrics_port}",),
@@ -84,7 +89,12 @@ def traffic(
         ".tidegate"
     ),
 ) -> None:
-    """Send a realistic mix of good and bad requests to the running gateway."""
+    """Send a realistic mix of good and bad requests to the running gateway.
+
+    Inputs are built from each model's metadata. Ends with a summary per kind and status.
+
+    Example: python -m monitoring traffic --rate 50 --duration 300 --model digits
+    """
     settings = TrafficSettings(url=url, rate=rate, duration=duration, models=tuple(model or ()), seed=seed)
     traffic_run(settings, state_dir, err)
 
