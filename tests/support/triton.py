@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -138,17 +138,14 @@ class SupervisedTriton(RunningTriton):
 
     def server_pid(self) -> int | None:
         """Process id of the tritonserver now running, if one is."""
-        for child in psutil.Process(self.pid).children():
-            if child.status() != psutil.STATUS_ZOMBIE and child.name() == "tritonserver":
-                return child.pid
-        return None
+        servers = [child.pid for child, arguments in _children(self.pid) if "tritonserver" in arguments[0]]
+        return servers[0] if servers else None
 
     def model_process_pids(self, model: str) -> list[int]:
         """Process ids of a model's live processes."""
         server = self.server_pid()
-        children = psutil.Process(server).children() if server else []
-        alive = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
-        return [child.pid for child in alive if f"/{model}/" in " ".join(child.cmdline()[1:2])]
+        children = _children(server) if server else []
+        return [child.pid for child, arguments in children if f"/{model}/" in " ".join(arguments[1:2])]
 
     def events(self) -> list[dict[str, Any]]:
         """Everything logged so far."""
@@ -209,6 +206,16 @@ def supervised_triton(
             except subprocess.TimeoutExpired:
                 supervisor.kill()
                 supervisor.wait()
+
+
+def _children(pid: int) -> list[tuple[psutil.Process, list[str]]]:
+    """The live children of a process with their arguments; any of them may end while one looks."""
+    found = []
+    for child in psutil.Process(pid).children():
+        with suppress(psutil.Error):
+            if child.status() != psutil.STATUS_ZOMBIE and child.cmdline():
+                found.append((child, child.cmdline()))
+    return found
 
 
 def free_ports(count: int) -> list[int]:
