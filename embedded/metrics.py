@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from threading import Thread
 from wsgiref.simple_server import WSGIServer
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics, start_http_server
 
 from embedded.ports import require_free
 
@@ -16,6 +16,8 @@ class SupervisorMetrics:
     """What the supervisor counts; labels are names of models that are loaded, so they are bounded."""
 
     def __init__(self) -> None:
+        # The client's switch is one for the process: `_created` doubles the series and nothing reads it.
+        disable_created_metrics()
         self.registry = CollectorRegistry()
         self.up = Gauge(
             "tidegate_embedded_triton_up",
