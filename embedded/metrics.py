@@ -17,7 +17,7 @@ class SupervisorMetrics:
 
     def __init__(self) -> None:
         # The client's switch is one for the process: `_created` doubles the series and nothing reads it.
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self.up = Gauge(
             "tidegate_embedded_triton_up",
