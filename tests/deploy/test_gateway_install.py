@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from gateway.controlplane.database import DRIVERS
 from tests.deploy.dockerfile import DEPLOY, ROOT, copied, instructions
 
 DOCKERFILE = DEPLOY / "gateway.Dockerfile"
@@ -80,6 +81,14 @@ def test_nothing_of_the_other_parts_is_installed(python: Path) -> None:
     program = f"import importlib.util as u; print([n for n in {UNWANTED!r} if u.find_spec(n)])"
     answer = subprocess.run([python, "-I", "-c", program], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+def test_every_database_can_be_spoken_to(python: Path) -> None:
+    """A driver that is missing shows only where somebody sets TIDEGATE_DATABASE_URL."""
+    modules = [driver.partition("+")[2] for driver in DRIVERS.values()]
+    program = f"import importlib; [importlib.import_module(name) for name in {modules!r}]"
+    answer = subprocess.run([python, "-I", "-c", program], capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
 
 
 def test_the_check_passes_and_fails(python: Path, environment: dict[str, str], tmp_path: Path) -> None:

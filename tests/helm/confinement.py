@@ -1,7 +1,7 @@
-"""A process with a container's rights: a read-only root file system, no capabilities, volumes it does not own.
+"""A process with a container's rights: read-only root file system, no capabilities, volumes of others.
 
-It takes root and Linux namespaces, which not every machine grants; there the processes run unconfined, and the
-test of the confinement itself says so.
+It takes root and Linux namespaces, which not every machine grants; there the processes run unconfined, and
+the test of the confinement itself says so.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ shift
 mount -o remount,bind,ro / || exit 125
 exec setpriv --bounding-set=-all --inh-caps=-all --no-new-privs "$@"
 """
-# Kubernetes makes a volume root's, of the pod's group; here the pod is root without capabilities, so nobody's.
+# Kubernetes makes a volume root's, of the pod's group; here the pod is root without capabilities, so it is
+# nobody's.
 _OWNER = 65534
 _TMP = Path("/tmp")
 

@@ -14,11 +14,14 @@ single machine cannot give is replaced:
 from __future__ import annotations
 
 import os
+import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +30,6 @@ import httpx
 
 from tests.helm.confinement import confined, give_away
 from tests.helm.rendering import NAMESPACE, ROOT, Manifest, environment, pod_specs
-from tests.support.triton import free_ports
 
 
 @dataclass
@@ -48,7 +50,7 @@ class Cluster:
         """Return the port on this machine that stands for a container's."""
         key = (pod, container_port)
         if key not in self.ports:
-            (self.ports[key],) = free_ports(1)
+            self.ports[key] = _free_port(self.ports.values())
         return self.ports[key]
 
     def volume(self, pod: str, name: str) -> Path:
@@ -200,3 +202,15 @@ class RunningPod:
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
+
+
+def _free_port(taken: Collection[int]) -> int:
+    """Return a port below those that the kernel gives to outgoing connections.
+
+    The processes start long after the choice, with clients that open many connections in between.
+    """
+    while True:
+        port = random.randint(20000, 32000)
+        with socket.socket() as probe:
+            if port not in taken and probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
