@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 # The first interpreter that Triton's Python stub and torch both support.
 PYTHON ?= $(shell for p in python3 python3.11 python3.12; do \
 	$$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null && echo $$p && break; done)
+# ONNX Runtime reports its sessions to its maker unless told not to.
+export ORT_DISABLE_TELEMETRY := 1
 INSTALLED := $(VENV)/.installed
 SOURCES := tidegate gateway export embedded samples monitoring tests benchmarks
 

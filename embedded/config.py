@@ -56,7 +56,7 @@ class TritonConfig:
         ports = self.ports
         for name, port in ports.items():
             if not 1 <= port <= 65535:
-                raise ConfigurationError(f"The {name} port {port} does not exist; use one from 1 to 65535.")
+                raise ConfigurationError(f"Port {port} ({name}) does not exist; use one from 1 to 65535.")
         if len(set(ports.values())) < len(ports):
             listed = ", ".join(f"{name} {port}" for name, port in ports.items())
             raise ConfigurationError(f"Two of Triton's ports are the same ({listed}); give each its own.")
@@ -67,8 +67,12 @@ class TritonConfig:
 
     @property
     def ports(self) -> dict[str, int]:
-        """Triton's ports by name."""
-        return {"HTTP": self.http_port, "gRPC": self.grpc_port, "metrics": self.metrics_port}
+        """Triton's ports by the option that sets them."""
+        return {
+            "--http-port": self.http_port,
+            "--grpc-port": self.grpc_port,
+            "--metrics-port": self.metrics_port,
+        }
 
     @property
     def http_url(self) -> str:

@@ -60,5 +60,5 @@ class SupervisorMetrics:
         Raises:
             PortInUseError: something already listens there.
         """
-        require_free(host, {"supervisor": port})
+        require_free(host, {"--supervisor-port": port})
         return start_http_server(port, host, registry=self.registry)

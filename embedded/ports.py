@@ -16,13 +16,13 @@ def require_free(host: str, ports: Mapping[str, int]) -> None:
 
     Args:
         host: address the ports will listen on.
-        ports: what the port is for → port.
+        ports: the option that sets a port, e.g. `--http-port`, → port.
 
     Raises:
         PortInUseError: a port is taken; the message names it, its owner if visible, and what to do.
         ConfigurationError: the address is not one of this machine.
     """
-    for purpose, port in ports.items():
+    for option, port in ports.items():
         try:
             family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
             with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -36,8 +36,8 @@ def require_free(host: str, ports: Mapping[str, int]) -> None:
                     "and a port from 1024 on."
                 ) from None
             raise PortInUseError(
-                f"Port {port} (Triton's {purpose}) is already in use{_owner(port)}; stop what uses it, or "
-                f"choose another with --{purpose.lower()}-port."
+                f"Port {port} ({option}) is already in use{_owner(port)}; stop what uses it, or choose "
+                f"another with {option}."
             ) from None
 
 

@@ -1,6 +1,7 @@
 """Starting the conversion process and turning its events into a result or an error."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -35,6 +36,8 @@ def run_conversion(job: Job, log: Path, started: Callable[[str], None]) -> Conve
             stderr=output,
             text=True,
             encoding="utf-8",
+            # ONNX Runtime reports its sessions to its maker unless told not to.
+            env={**os.environ, "ORT_DISABLE_TELEMETRY": "1"},
         )
         try:
             assert process.stdin is not None  # noqa: S101  PIPE was asked for

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import httpx
 
+from embedded import ConfigurationError
+from embedded.ports import require_free
 from tidegate.children import Child
-from tidegate.errors import ChildDied
+from tidegate.errors import ChildDied, CommandError
 from tidegate.state import StateDirectory
 
 POLL_SECONDS = 0.1
@@ -69,6 +71,17 @@ class StackConfig:
         """Base URL of the Triton supervisor's metrics."""
         return f"http://{self.host}:{self.supervisor_port}"
 
+    def ports(self) -> dict[str, int]:
+        """Return every port by the option of `tidegate up` that sets it."""
+        return {
+            "--http-port": self.http_port,
+            "--ops-port": self.ops_port,
+            "--triton-http-port": self.triton_http_port,
+            "--triton-grpc-port": self.triton_grpc_port,
+            "--triton-metrics-port": self.triton_metrics_port,
+            "--supervisor-port": self.supervisor_port,
+        }
+
     def triton_command(self) -> list[str]:
         """Return the supervisor's command line."""
         return [
@@ -100,7 +113,15 @@ def running(config: StackConfig) -> Iterator[tuple[Child, Child]]:
 
     Yields:
         The two children, (triton, gateway). They are started, not yet ready.
+
+    Raises:
+        CommandError: a port is taken; nothing was started.
     """
+    # Here as well as in the children: whoever answers on a taken port would be mistaken for the new stack.
+    try:
+        require_free(config.host, config.ports())
+    except ConfigurationError as error:
+        raise CommandError(str(error)) from error
     # A new secret at every start: it opens Triton's restricted APIs and nobody but these two needs it.
     secret = os.environ.get("TIDEGATE_TRITON_ADMIN_SECRET") or secrets.token_hex(32)
     environment = {**os.environ, "TIDEGATE_TRITON_ADMIN_SECRET": secret, "PYTHONUNBUFFERED": "1"}

@@ -17,7 +17,7 @@ from embedded.ports import require_free
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"http_port": 0}, "HTTP port 0 does not exist"),
+        ({"http_port": 0}, "Port 0 \\(--http-port\\) does not exist"),
         ({"grpc_port": 8000}, "Two of Triton's ports are the same"),
         ({"load_models": ("*", "digits")}, "already loads every model"),
         ({"shm_bytes": 1000}, "needs at least 1048576"),
@@ -36,14 +36,14 @@ def test_a_missing_repository_is_refused(tmp_path: Path) -> None:
 def test_a_port_in_use_is_named_with_its_owner_and_the_way_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(PortInUseError, match=rf"Port {port} \(Triton's gRPC\).*--grpc-port"):
-            require_free("127.0.0.1", {"gRPC": port})
-    require_free("127.0.0.1", {"gRPC": port})
+        with pytest.raises(PortInUseError, match=rf"Port {port} \(--grpc-port\).*another with --grpc-port"):
+            require_free("127.0.0.1", {"--grpc-port": port})
+    require_free("127.0.0.1", {"--grpc-port": port})
 
 
 def test_an_address_of_another_machine_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="choose an address of this machine"):
-        require_free("192.0.2.1", {"HTTP": 8000})
+        require_free("192.0.2.1", {"--http-port": 8000})
 
 
 def test_the_secret_is_made_once_and_kept_private(tmp_path: Path) -> None:
