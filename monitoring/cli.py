@@ -19,7 +19,8 @@ from monitoring.traffic import run as traffic_run
 from monitoring.traffic.settings import TrafficSettings
 from monitoring.watch import watch
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+HELP = "Rules, dashboards, a real Prometheus and traffic for a running Tidegate."
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=HELP, pretty_exceptions_enable=False)
 # Data goes to standard output, everything said about it to standard error.
 err = Console(stderr=True)
 

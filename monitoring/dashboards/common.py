@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from monitoring.config import GATEWAY_JOB, TRITON_JOB, RuleConfig
-from monitoring.dashboards.builder import Annotation, Threshold
+from monitoring.dashboards.builder import Annotation, Panel, Query, Threshold
 
 ANNOTATIONS = (
     Annotation(
@@ -59,3 +61,23 @@ def up(job: str) -> str:
 
 GATEWAY_UP = up(GATEWAY_JOB)
 TRITON_UP = up(TRITON_JOB)
+
+
+def stat_panel(
+    title: str,
+    description: str,
+    queries: Sequence[Query],
+    thresholds: Sequence[Threshold],
+    unit: str = "short",
+) -> Panel:
+    """Return one of up to six figures in a row."""
+    return Panel(
+        title,
+        description,
+        queries,
+        unit=unit,
+        kind="stat",
+        width=4,
+        height=4,
+        thresholds=thresholds,
+    )

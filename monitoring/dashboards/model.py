@@ -10,6 +10,7 @@ from monitoring.rules.rollout import ALIASES
 CHOSEN = 'model=~"$model"'
 WEIGHT = 'max by (endpoint) (tidegate_rollout_candidate_weight{endpoint=~"$model"})'
 CHOSEN_VERSION = 'model=~"$model", version=~"$version"'
+REQUESTS = f"rate(tidegate_requests_total{{{CHOSEN_VERSION}}}[$__rate_interval])"
 
 
 def dashboard(config: RuleConfig) -> Dashboard:
@@ -18,7 +19,7 @@ def dashboard(config: RuleConfig) -> Dashboard:
         uid="tidegate-model",
         title="Tidegate / Model",
         description="A model as its callers and Triton see it.",
-        rows=(_callers(config), _time(), _waiting(config), _rollout(config)),
+        rows=(_callers(config), _versions(), _time(), _waiting(config), _rollout(config)),
         variables=(
             Variable("model", "tidegate_model_ready"),
             Variable("version", 'tidegate_model_ready{model=~"$model"}'),
@@ -28,7 +29,6 @@ def dashboard(config: RuleConfig) -> Dashboard:
 
 
 def _callers(config: RuleConfig) -> Row:
-    requests = f"rate(tidegate_requests_total{{{CHOSEN_VERSION}}}[$__rate_interval])"
     buckets = f"rate(tidegate_request_duration_seconds_bucket{{{CHOSEN_VERSION}}}[$__rate_interval])"
     return Row(
         "What callers see",
@@ -36,7 +36,7 @@ def _callers(config: RuleConfig) -> Row:
             Panel(
                 "Requests by version and status",
                 "Answers per second.",
-                [Query(f"sum by (model, version, code) ({requests})", "{{model}} v{{version}} {{code}}")],
+                [Query(f"sum by (model, version, code) ({REQUESTS})", "{{model}} v{{version}} {{code}}")],
                 unit="reqps",
                 stacked=True,
             ),
@@ -59,29 +59,33 @@ def _callers(config: RuleConfig) -> Row:
                 ],
                 unit="s",
             ),
+        ),
+    )
+
+
+def _versions() -> Row:
+    ready = f"max by (model, version) (tidegate_model_ready{{{CHOSEN_VERSION}}})"
+    return Row(
+        "Who calls what",
+        (
             Panel(
                 "Requests by project",
                 "Who calls.",
-                [Query(f"sum by (project) ({requests})", "{{project}}")],
+                [Query(f"sum by (project) ({REQUESTS})", "{{project}}")],
                 unit="reqps",
                 stacked=True,
             ),
             Panel(
                 "Requests by protocol",
                 "How they call.",
-                [Query(f"sum by (protocol) ({requests})", "{{protocol}}")],
+                [Query(f"sum by (protocol) ({REQUESTS})", "{{protocol}}")],
                 unit="reqps",
                 stacked=True,
             ),
             Panel(
                 "Ready",
                 "1 for every version that is served.",
-                [
-                    Query(
-                        f"max by (model, version) (tidegate_model_ready{{{CHOSEN_VERSION}}})",
-                        "{{model}} v{{version}}",
-                    )
-                ],
+                [Query(ready, "{{model}} v{{version}}")],
                 thresholds=UP_COLOURS,
                 maximum=1,
             ),

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from monitoring.config import GATEWAY_JOB, RuleConfig
-from monitoring.dashboards.builder import Dashboard, Panel, Query, Row, Threshold
+from monitoring.dashboards.builder import Dashboard, Panel, Query, Row
 from monitoring.dashboards.common import (
     ANNOTATIONS,
     GATEWAY_UP,
@@ -13,6 +11,7 @@ from monitoring.dashboards.common import (
     UP_COLOURS,
     error_colours,
     limit_colours,
+    stat_panel,
 )
 
 
@@ -36,44 +35,31 @@ def _state(config: RuleConfig) -> Row:
     return Row(
         "State",
         (
-            _stat("Gateways up", "Gateways that answer Prometheus.", GATEWAY_UP, UP_COLOURS),
-            _stat("Tritons up", "Tritons that answer Prometheus.", TRITON_UP, UP_COLOURS),
-            _stat("Models served", "Models with at least one ready version.", served, UP_COLOURS),
-            _stat(
+            stat_panel("Gateways up", "Gateways that answer Prometheus.", [Query(GATEWAY_UP)], UP_COLOURS),
+            stat_panel("Tritons up", "Tritons that answer Prometheus.", [Query(TRITON_UP)], UP_COLOURS),
+            stat_panel(
+                "Models served", "Models with at least one ready version.", [Query(served)], UP_COLOURS
+            ),
+            stat_panel(
                 "Alerts firing",
                 "Critical and warning alerts; each has a page in monitoring/runbooks.",
-                firing,
+                [Query(firing)],
                 limit_colours(1),
             ),
-            _stat(
+            stat_panel(
                 "Errors, 3 days",
                 f"Share of requests answered with a 5xx; the objective allows {1 - availability:.1%}.",
-                "gateway:request_errors:ratio_rate3d",
+                [Query("gateway:request_errors:ratio_rate3d")],
                 error_colours(config),
                 unit="percentunit",
             ),
-            _stat(
+            stat_panel(
                 "Error budget burn, 1 hour",
                 "1 spends exactly the budget of 30 days in 30 days; red wakes somebody.",
-                burn,
+                [Query(burn)],
                 burning,
             ),
         ),
-    )
-
-
-def _stat(
-    title: str, description: str, expr: str, thresholds: Sequence[Threshold], unit: str = "short"
-) -> Panel:
-    return Panel(
-        title,
-        description,
-        [Query(expr)],
-        unit=unit,
-        kind="stat",
-        width=4,
-        height=4,
-        thresholds=thresholds,
     )
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from monitoring.config import TRITON_JOB, RuleConfig
 from monitoring.dashboards.builder import Dashboard, Panel, Query, Row, Variable
-from monitoring.dashboards.common import ANNOTATIONS, TRITON_UP, UP_COLOURS, limit_colours
+from monitoring.dashboards.common import ANNOTATIONS, TRITON_UP, UP_COLOURS, limit_colours, stat_panel
 
-# Five panels of one row.
-PROCESS_WIDTH = 24 // 5
 CHOSEN = 'instance=~"$instance"'
+VERSION = "{{model}} v{{version}}"
 
 
 def dashboard(config: RuleConfig) -> Dashboard:
@@ -17,7 +16,7 @@ def dashboard(config: RuleConfig) -> Dashboard:
         uid="tidegate-triton",
         title="Tidegate / Triton",
         description="Triton's own counters, whoever called it.",
-        rows=(_processes(config), _requests(config), _machine(), _gpu(config)),
+        rows=(_processes(config), _requests(config), _executions(), _machine(), _gpu(config)),
         variables=(Variable("instance", f'up{{job="{TRITON_JOB}"}}'),),
         annotations=ANNOTATIONS,
     )
@@ -25,132 +24,89 @@ def dashboard(config: RuleConfig) -> Dashboard:
 
 def _processes(config: RuleConfig) -> Row:
     limit = limit_colours(config.thresholds.restarts)
+    answers = [
+        Query("tidegate_triton_up", "gateway {{instance}}"),
+        Query("tidegate_embedded_triton_up", "supervisor {{instance}}"),
+    ]
+    alive = [Query("min by (model) (tidegate_embedded_model_process_up)", "{{model}}")]
+    restarts = [Query("sum(increase(tidegate_embedded_triton_restarts_total[1h]))")]
+    replaced = [Query("sum(increase(tidegate_embedded_model_process_restarts_total[1h])) or vector(0)")]
     return Row(
         "Processes",
         (
-            Panel(
-                "Tritons up",
-                "Tritons that answer Prometheus.",
-                [Query(TRITON_UP)],
-                kind="stat",
-                width=PROCESS_WIDTH,
-                height=4,
-                thresholds=UP_COLOURS,
-            ),
-            Panel(
-                "Answers",
-                "Whether Triton answers its gateways and, if it is an embedded one, its supervisor.",
-                [
-                    Query("tidegate_triton_up", "gateway {{instance}}"),
-                    Query("tidegate_embedded_triton_up", "supervisor {{instance}}"),
-                ],
-                kind="stat",
-                width=PROCESS_WIDTH,
-                height=4,
-                thresholds=UP_COLOURS,
-            ),
-            Panel(
-                "Model processes",
-                "Only an embedded Triton: whether the process of each model lives.",
-                [Query("min by (model) (tidegate_embedded_model_process_up)", "{{model}}")],
-                kind="stat",
-                width=PROCESS_WIDTH,
-                height=4,
-                thresholds=UP_COLOURS,
-            ),
-            Panel(
-                "Triton restarts, 1 hour",
-                "Only an embedded Triton: restarts by its supervisor.",
-                [Query("sum(increase(tidegate_embedded_triton_restarts_total[1h]))")],
-                kind="stat",
-                width=PROCESS_WIDTH,
-                height=4,
-                thresholds=limit,
-            ),
-            Panel(
-                "Model process restarts, 1 hour",
-                "Only an embedded Triton: model processes brought back by its supervisor.",
-                [Query("sum(increase(tidegate_embedded_model_process_restarts_total[1h])) or vector(0)")],
-                kind="stat",
-                width=PROCESS_WIDTH,
-                height=4,
-                thresholds=limit,
-            ),
+            stat_panel("Tritons up", "Tritons that answer Prometheus.", [Query(TRITON_UP)], UP_COLOURS),
+            stat_panel("Answers", "Whether Triton answers gateway and supervisor.", answers, UP_COLOURS),
+            stat_panel("Model processes", "Embedded only: whether each lives.", alive, UP_COLOURS),
+            stat_panel("Triton restarts, 1 hour", "Embedded only: by the supervisor.", restarts, limit),
+            stat_panel("Process restarts, 1 hour", "Embedded only: model processes.", replaced, limit),
         ),
     )
 
 
 def _requests(config: RuleConfig) -> Row:
-    def rate(metric: str) -> str:
-        return f"rate({metric}{{{CHOSEN}}}[$__rate_interval])"
-
+    pending = f"sum by (model) (nv_inference_pending_request_count{{{CHOSEN}}})"
     return Row(
         "Requests",
         (
             Panel(
                 "Successful requests",
                 "Requests answered per second.",
-                [
-                    Query(
-                        f"sum by (model, version) ({rate('nv_inference_request_success')})",
-                        "{{model}} v{{version}}",
-                    )
-                ],
+                [Query(_sum("model, version", "nv_inference_request_success"), VERSION)],
                 unit="reqps",
                 stacked=True,
             ),
             Panel(
                 "Failed requests",
                 "By reason: REJECTED is a full or timed-out queue, BACKEND a failing model.",
-                [
-                    Query(
-                        f"sum by (model, reason) ({rate('nv_inference_request_failure')})",
-                        "{{model}} {{reason}}",
-                    )
-                ],
+                [Query(_sum("model, reason", "nv_inference_request_failure"), "{{model}} {{reason}}")],
                 unit="reqps",
             ),
             Panel(
                 "Pending",
                 "Requests queued in Triton, not yet executing.",
-                [Query(f"sum by (model) (nv_inference_pending_request_count{{{CHOSEN}}})", "{{model}}")],
+                [Query(pending, "{{model}}")],
                 thresholds=limit_colours(config.thresholds.queue_length),
             ),
+        ),
+    )
+
+
+def _executions() -> Row:
+    return Row(
+        "Executions",
+        (
             Panel(
                 "Executions and inferences",
                 "Their ratio is the mean batch.",
                 [
-                    Query(f"sum by (model) ({rate('nv_inference_exec_count')})", "{{model}} executions"),
-                    Query(f"sum by (model) ({rate('nv_inference_count')})", "{{model}} inferences"),
+                    Query(_sum("model", "nv_inference_exec_count"), "{{model}} executions"),
+                    Query(_sum("model", "nv_inference_count"), "{{model}} inferences"),
                 ],
                 unit="ops",
             ),
             Panel(
                 "Mean request duration",
                 "Inside Triton, queue included.",
-                [
-                    Query(
-                        f"sum by (model, version) ({rate('nv_inference_request_duration_us')}) / 1e6\n"
-                        f"/ (sum by (model, version) ({rate('nv_inference_request_success')}) > 0)",
-                        "{{model}} v{{version}}",
-                    )
-                ],
+                [Query(_mean_seconds("nv_inference_request_duration_us"), VERSION)],
                 unit="s",
             ),
             Panel(
                 "Mean queue time",
                 "Seconds a request waits inside Triton for an instance.",
-                [
-                    Query(
-                        f"sum by (model, version) ({rate('nv_inference_queue_duration_us')}) / 1e6\n"
-                        f"/ (sum by (model, version) ({rate('nv_inference_request_success')}) > 0)",
-                        "{{model}} v{{version}}",
-                    )
-                ],
+                [Query(_mean_seconds("nv_inference_queue_duration_us"), VERSION)],
                 unit="s",
             ),
         ),
     )
+
+
+def _sum(labels: str, metric: str) -> str:
+    return f"sum by ({labels}) (rate({metric}{{{CHOSEN}}}[$__rate_interval]))"
+
+
+def _mean_seconds(metric: str) -> str:
+    answered = _sum("model, version", "nv_inference_request_success")
+    return f"{_sum('model, version', metric)} / 1e6\n/ ({answered} > 0)"
 
 
 def _machine() -> Row:

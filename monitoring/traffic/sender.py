@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -35,9 +35,8 @@ def send(
         summary: counts what comes of it; complete when this returns.
         progress: called once per request due.
     """
-    dice = random.Random(settings.seed)  # noqa: S311 - repeatable traffic, no secret
     places = threading.Semaphore(settings.concurrency)
-    weights = [kind.weight for kind in mix.values()]
+    requests = _requests(models, mix, settings.seed)
     start = time.monotonic()
 
     def one(name: str, request: Request) -> None:
@@ -49,13 +48,20 @@ def send(
     with ThreadPoolExecutor(settings.concurrency) as pool:
         for number in range(round(settings.rate * settings.duration)):
             time.sleep(max(0.0, start + number / settings.rate - time.monotonic()))
-            (name,) = dice.choices(list(mix), weights)
-            request = mix[name].build(dice.choice(models), dice)
+            name, request = next(requests)
             if places.acquire(blocking=False):
                 pool.submit(one, name, request)
             else:
                 summary.not_sent()
             progress()
+
+
+def _requests(models: Sequence[Model], mix: Mapping[str, Kind], seed: int) -> Iterator[tuple[str, Request]]:
+    dice = random.Random(seed)  # noqa: S311 - repeatable traffic, no secret
+    weights = [kind.weight for kind in mix.values()]
+    while True:
+        (name,) = dice.choices(list(mix), weights)
+        yield name, mix[name].build(dice.choice(models), dice)
 
 
 def _send_one(
