@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 
 from prometheus_client import Counter, Histogram
 
+from gateway.api.access_log import AccessLog
 from gateway.api.call import Call
 from gateway.metrics import UNKNOWN, Metrics
-
-access_log = logging.getLogger("gateway.access")
 
 CLIENT_GONE = 499
 
@@ -48,12 +46,12 @@ class Accounting:
 
     Args:
         metrics: where to count.
-        log_requests: whether to write one line per request.
+        access_log: gets one line per request; None for no lines.
     """
 
-    def __init__(self, metrics: Metrics, *, log_requests: bool) -> None:
+    def __init__(self, metrics: Metrics, access_log: AccessLog | None) -> None:
         self._metrics = metrics
-        self._log_requests = log_requests
+        self._access_log = access_log
         # The keys hold resolved names only, so these stay as small as the metrics themselves.
         self._requests: dict[tuple[str, str, str, str, int], Counter] = {}
         self._durations: dict[tuple[str, str, str], Histogram] = {}
@@ -79,8 +77,8 @@ class Accounting:
             self._metrics.auth_failures.labels(outcome.code).inc()
         elif outcome.code and not record.sent:
             self._metrics.refusals.labels(model, project, outcome.code).inc()
-        if self._log_requests and access_log.isEnabledFor(logging.INFO):
-            self._log(call, outcome)
+        if self._access_log is not None:
+            self._log(self._access_log, call, outcome)
 
     def _counter(self, protocol: str, model: str, version: str, project: str, status: int) -> Counter:
         key = (protocol, model, version, project, status)
@@ -97,7 +95,7 @@ class Accounting:
             self._durations[protocol, model, version] = histogram
         return histogram
 
-    def _log(self, call: Call, outcome: Outcome) -> None:
+    def _log(self, access_log: AccessLog, call: Call, outcome: Outcome) -> None:
         target = call.record.model_version
         fields = {
             "request_id": call.request_id,
@@ -110,8 +108,4 @@ class Accounting:
             "code": outcome.code or None,
             "milliseconds": round(outcome.seconds * 1000, 3),
         }
-        # Not `info()`: it walks the stack to find this very line, for every request.
-        record = access_log.makeRecord(
-            access_log.name, logging.INFO, __file__, 0, "request", (), None, "_log", fields
-        )
-        access_log.handle(record)
+        access_log.write(fields)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
+from gateway.api.access_log import AccessLog
 from gateway.api.accounting import Accounting
 from gateway.api.body import BodyLimits
 from gateway.api.endpoint import Endpoint, Handler, Pipeline
@@ -35,7 +36,7 @@ def inference_routes(
     """
     pipeline = Pipeline(
         authenticator=authenticator,
-        accounting=Accounting(metrics, log_requests=settings.access_log),
+        accounting=Accounting(metrics, AccessLog() if settings.access_log else None),
         limits=BodyLimits(settings.max_body_bytes, settings.body_timeout),
         request_seconds=settings.request_timeout,
     )

@@ -78,7 +78,7 @@ def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTriton]:
     onnx_models.write_two_by_two(repository)
     onnx_models.write_gather(repository)
     onnx_models.write_identity(repository, "words", "TYPE_STRING")
-    onnx_models.write_slow(repository, rounds=1500)
+    onnx_models.write_slow(repository, rounds=1500, size=320)  # about a second
     with running_triton(repository, root, load=()) as running:
         yield running
 

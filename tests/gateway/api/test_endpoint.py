@@ -7,6 +7,7 @@ import json
 import socket
 import time
 import zlib
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -130,7 +131,10 @@ def test_compressed_answers(stack: Stack, accepted: str, coding: str | None) -> 
 def test_the_access_log_has_one_line_per_request_and_no_secrets(stack: Stack) -> None:
     marker = f"log-{time.monotonic_ns()}"
     stack.post(INFER, json=BODY, headers={"X-Request-Id": marker})
-    lines = [line for line in stack.gateway.log_lines() if line.get("request_id") == marker]
+    deadline = time.monotonic() + 5
+    lines: list[dict[str, Any]] = []
+    while not lines and time.monotonic() < deadline:  # written after the answer is sent
+        lines = [line for line in stack.gateway.log_lines() if line.get("request_id") == marker]
     assert len(lines) == 1
     line = lines[0]
     assert (line["project"], line["model"], line["version"], line["status"]) == (

@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -34,7 +35,10 @@ def auth(gateway: RunningGateway) -> dict[str, str]:
 
 
 def gauge(gateway: RunningGateway, name: str) -> float:
-    for line in httpx.get(f"{gateway.ops_url}/metrics").text.splitlines():
+    # Not httpx: it takes so long to open a client that it would miss what happens meanwhile.
+    with urllib.request.urlopen(f"{gateway.ops_url}/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    for line in text.splitlines():
         if line.startswith(f'{name}{{model="slow"}}'):
             return float(line.rsplit(" ", 1)[1])
     return 0.0
