@@ -66,4 +66,7 @@ def progress_bar() -> Progress:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         console=err,
+        # The sentence that follows says how it ended; a half-drawn bar above an error would not.
+        transient=True,
+        disable=not err.is_terminal,
     )

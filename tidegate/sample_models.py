@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from export import ExportError, ExportResult, ModelRepository, export_model
-from samples import SAMPLES, SampleError, TrainingResult, train
+from samples import SAMPLES, SampleError, TrainingResult, UnknownSampleError, train
 from tidegate.errors import CommandError
 from tidegate.output import err, progress_bar
 from tidegate.state import StateDirectory
@@ -36,8 +36,11 @@ def build(
         retrain: train even when the checkpoint is up to date.
 
     Raises:
-        CommandError: when a training or an export fails.
+        CommandError: for an unknown name, or when a training or an export fails.
     """
+    for name in names:
+        if name not in SAMPLES:
+            raise CommandError(str(UnknownSampleError(name, tuple(SAMPLES))))
     state.create()
     results = []
     for name in names:
