@@ -15,7 +15,7 @@ import pytest
 
 from embedded.wheel import find_wheel
 from tests.deploy.dockerfile import DEPLOY, DOCKERFILES, ROOT, arguments, copied, ignored, instructions
-from tests.helm.rendering import environment, find, manifests, render
+from tests.helm.rendering import container_of, environment, manifests, pod_spec, render
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # Shared libraries that every Debian has, from libc6, libgcc-s1, libstdc++6 and zlib1g (apt and dpkg need
@@ -129,7 +129,7 @@ def test_the_embedded_images_command_is_one_the_supervisor_knows() -> None:
     options = set(re.findall(r"--[a-z-]+", answer.stdout))
     assert {word.partition("=")[0] for word in command[3:]} <= options
     objects = manifests({"profile": "cpu"})
-    container = find(objects, "Deployment", "-triton")["spec"]["template"]["spec"]["containers"][0]
+    container = container_of(pod_spec(objects, "-triton"))
     assert container["command"][:3] == command[:3]
     assert {word.partition("=")[0] for word in container["command"][3:]} <= options
 
@@ -175,7 +175,7 @@ def test_the_floor_is_the_same_everywhere() -> None:
     assert arguments(DEPLOY / "triton.Dockerfile")["TRITON_IMAGE"] == "nvcr.io/nvidia/tritonserver:26.09-py3"
     assert "nvcr.io/nvidia/tritonserver:26.09-py3" in str(render())
     objects = manifests()
-    container = find(objects, "Deployment", "-triton")["spec"]["template"]["spec"]["containers"][0]
+    container = container_of(pod_spec(objects, "-triton"))
     assert environment(container, objects)["TIDEGATE_TRITON_FLOOR"] == "26.09"
 
 

@@ -29,7 +29,7 @@ from typing import Any
 import httpx
 
 from tests.helm.confinement import confined, give_away
-from tests.helm.rendering import NAMESPACE, ROOT, Manifest, environment, pod_specs
+from tests.helm.rendering import NAMESPACE, ROOT, Manifest, container_of, environment, pod_spec
 
 
 @dataclass
@@ -83,8 +83,8 @@ class Pod:
     def __init__(self, cluster: Cluster, component: str, replica: int = 0) -> None:
         self.cluster = cluster
         self.name = f"{component}-{replica}"
-        (self.spec,) = (spec for name, spec in pod_specs(cluster.objects) if name.endswith(f"-{component}"))
-        (self.container,) = self.spec["containers"]
+        self.spec = pod_spec(cluster.objects, f"-{component}")
+        self.container = container_of(self.spec)
 
     @property
     def container_ports(self) -> dict[str, int]:

@@ -63,6 +63,19 @@ def pod_specs(objects: list[Manifest]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield o["metadata"]["name"], o["spec"]["template"]["spec"]
 
 
+def pod_spec(objects: list[Manifest], name: str) -> dict[str, Any]:
+    """Return the pod spec of the only thing that becomes a pod and whose name ends with `name`."""
+    (spec,) = (spec for pod, spec in pod_specs(objects) if pod.endswith(name))
+    return spec
+
+
+def container_of(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return the only container of a pod spec."""
+    (container,) = spec["containers"]
+    assert isinstance(container, dict)
+    return container
+
+
 def environment(container: dict[str, Any], objects: list[Manifest]) -> dict[str, str]:
     """Return a container's environment with the Secrets of the release filled in, as the kubelet does."""
     secrets = {

@@ -13,7 +13,7 @@ import pytest
 
 from embedded.config import TritonConfig
 from embedded.launcher import prepare
-from tests.helm.rendering import SCENARIOS, environment, find, manifests, scenario_values
+from tests.helm.rendering import SCENARIOS, container_of, environment, manifests, pod_spec, scenario_values
 from tests.support.triton import free_ports
 
 GPU_SCENARIOS = [path for path in SCENARIOS if scenario_values(path).get("profile", "gpu") == "gpu"]
@@ -73,7 +73,7 @@ def test_an_old_release_refuses_to_start(tmp_path: Path, release: str | None, st
 def test_a_real_triton_takes_the_arguments_and_keeps_its_api_shut(tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     objects = manifests()
-    container = find(objects, "Deployment", "-triton")["spec"]["template"]["spec"]["containers"][0]
+    container = container_of(pod_spec(objects, "-triton"))
     env = environment(container, objects)
     secret = env["TIDEGATE_TRITON_ADMIN_SECRET"]
     installation = prepare(TritonConfig(model_repository=tmp_path / "models", state_dir=tmp_path / "state"))
@@ -111,9 +111,7 @@ def test_a_real_triton_takes_the_arguments_and_keeps_its_api_shut(tmp_path: Path
 
 
 def _container(values: dict[str, Any]) -> dict[str, Any]:
-    container = find(manifests(values), "Deployment", "-triton")["spec"]["template"]["spec"]["containers"][0]
-    assert isinstance(container, dict)
-    return container
+    return container_of(pod_spec(manifests(values), "-triton"))
 
 
 def _flags(arguments: list[str]) -> list[tuple[str, str]]:

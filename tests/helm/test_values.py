@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from gateway.settings import Settings
-from tests.helm.rendering import CHART, environment, find, manifests, render
+from tests.helm.rendering import CHART, container_of, environment, manifests, pod_spec, render
 
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
 VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
@@ -82,7 +82,7 @@ def test_every_setting_arrives_at_the_gateway() -> None:
     objects = manifests(
         {"gateway": {"settings": chosen, "maxBodyBytes": 134217728, "requestTimeoutSeconds": 20}}
     )
-    container = find(objects, "Deployment", "-gateway")["spec"]["template"]["spec"]["containers"][0]
+    container = container_of(pod_spec(objects, "-gateway"))
     known = {
         name.removeprefix("TIDEGATE_").lower(): value
         for name, value in environment(container, objects).items()
