@@ -103,63 +103,61 @@ def kill_processes_of(model: str, server_pid: int, repository: Path) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-@pytest.fixture
-def patient(tmp_path: Path) -> Iterator[Patient]:
-    repository = tmp_path / "repository"
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Patient]:
+    directory = tmp_path_factory.mktemp("patient")
+    repository = directory / "repository"
     write_identity(repository, "identity", width=1)
     write_slow(repository, "slow", rounds=40, dynamic_batching=False)
     settings = {"max_in_flight": 1, "max_queue": 1, "request_timeout": 20}
     with (
-        running_triton(repository, tmp_path, load=()) as triton,
-        running_gateway(triton, tmp_path, **settings) as gateway,
+        running_triton(repository, directory, load=()) as triton,
+        running_gateway(triton, directory, **settings) as gateway,
     ):
         gateway.wait_ready()
         urls = {GATEWAY_JOB: gateway.ops_url, TRITON_JOB: triton.metrics_url}
-        with running_prometheus(tmp_path / "prometheus", urls, time_scale=TIME_SCALE) as prometheus:
+        with running_prometheus(directory / "prometheus", urls, time_scale=TIME_SCALE) as prometheus:
             yield Patient(triton, gateway, gateway.create_key(), prometheus)
 
 
-def test_overload_then_a_dead_model_process_then_a_dead_triton_then_a_dead_gateway(patient: Patient) -> None:
-    with patient.traffic("identity") as identity:
-        time.sleep(3)
-        assert set(identity) == {200}
-        quiet(
-            patient.prometheus,
-            "GatewayRefusing",
-            "ModelFailing",
-            "TritonDown",
-            "GatewayDown",
-            "GatewayErrorBudgetBurn",
-        )
-
-        with patient.traffic("slow", callers=6, pause=0) as slow:
-            fires(patient.prometheus, "GatewayRefusing", "GatewayErrorBudgetBurn")
-        assert {200, 503} <= set(slow)
-        quiet(patient.prometheus, "ModelFailing", "TritonDown", "GatewayTritonUnreachable", "GatewayDown")
-
-        kill_processes_of("identity", patient.triton.pid, patient.triton.model_repository)
-        fires(patient.prometheus, "ModelFailing", "TritonBackendFailures")
-        quiet(patient.prometheus, "TritonDown", "GatewayTritonUnreachable", "GatewayDown")
-
-    os.kill(patient.triton.pid, signal.SIGKILL)
-    fires(patient.prometheus, "TritonDown", "GatewayTritonUnreachable")
-    quiet(patient.prometheus, "GatewayDown")
-
-    patient.gateway.kill()
-    fires(patient.prometheus, "GatewayDown")
-
-
 def test_a_hung_triton_stalls_the_queue_and_resolves(patient: Patient) -> None:
+    prometheus = patient.prometheus
     assert patient.infer("identity") == 200
-    quiet(patient.prometheus, "GatewayQueueStalled")
+    quiet(prometheus, "GatewayQueueStalled", "GatewayTritonUnreachable", "TritonDown")
     os.kill(patient.triton.pid, signal.SIGSTOP)
     try:
         with patient.traffic("identity", callers=2):
-            fires(patient.prometheus, "GatewayQueueStalled", "GatewayTritonUnreachable", "TritonDown")
+            fires(prometheus, "GatewayQueueStalled:identity", "GatewayTritonUnreachable", "TritonDown")
     finally:
         os.kill(patient.triton.pid, signal.SIGCONT)
     with patient.traffic("identity"):
-        resolves(patient.prometheus, "GatewayQueueStalled", "GatewayTritonUnreachable", "TritonDown")
+        resolves(prometheus, "GatewayQueueStalled", "GatewayTritonUnreachable", "TritonDown")
+
+
+def test_an_overload_and_a_dead_model_process_are_told_apart(patient: Patient) -> None:
+    prometheus = patient.prometheus
+    with patient.traffic("identity") as identity:
+        resolves(prometheus, "ModelFailing", "GatewayRefusing")
+        wait_for(lambda: 200 in identity, DEADLINE, "identity does not serve")
+        kill_processes_of("identity", patient.triton.pid, patient.triton.model_repository)
+        with patient.traffic("slow", callers=6, pause=0) as slow:
+            fires(
+                prometheus, "GatewayRefusing:slow", "ModelFailing:identity", "TritonBackendFailures:identity"
+            )
+            fires(prometheus, "GatewayErrorBudgetBurn")
+        assert {200, 503} <= set(slow)
+        quiet(prometheus, "ModelFailing:slow", "TritonBackendFailures:slow")
+        quiet(prometheus, "TritonDown", "GatewayTritonUnreachable", "GatewayDown")
+
+
+def test_a_dead_triton_and_then_a_dead_gateway(patient: Patient) -> None:
+    prometheus = patient.prometheus
+    quiet(prometheus, "TritonDown", "GatewayTritonUnreachable", "GatewayDown")
+    os.kill(patient.triton.pid, signal.SIGKILL)
+    fires(prometheus, "TritonDown", "GatewayTritonUnreachable")
+    quiet(prometheus, "GatewayDown")
+    patient.gateway.kill()
+    fires(prometheus, "GatewayDown")
 
 
 def test_what_a_supervisor_cannot_or_need_not_mend(tmp_path: Path) -> None:

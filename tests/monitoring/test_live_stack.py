@@ -74,7 +74,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
             SUPERVISOR_JOB: stack.supervisor_url,
         }
         with running_prometheus(directory / "prometheus", urls) as prometheus:
-            settings = TrafficSettings(url=stack.gateway_url, rate=30, duration=8)
+            settings = TrafficSettings(url=stack.gateway_url, rate=40, duration=6)
             summary = send_traffic(settings, stack.state_dir, Console(stderr=True))
             _bad_index(stack)
             yield Watched(stack, prometheus, summary)

@@ -48,5 +48,10 @@ def wait_for(condition: Callable[[], object], seconds: float, otherwise: str) ->
 
 
 def firing(prometheus: Prometheus) -> set[str]:
-    """Return the names of the alerts that fire now."""
-    return {alert["labels"]["alertname"] for alert in prometheus.alerts() if alert["state"] == "firing"}
+    """Return the alerts that fire now: each name, and `name:model` where one names a model."""
+    found: set[str] = set()
+    for alert in prometheus.alerts():
+        if alert["state"] == "firing":
+            labels = alert["labels"]
+            found |= {labels["alertname"], f"{labels['alertname']}:{labels.get('model', '')}"}
+    return found
