@@ -15,10 +15,10 @@ import httpx
 import pytest
 
 from tests.helm.confinement import available, confined, give_away
-from tests.helm.load import MODEL, Endpoints, Load, admin_headers, create_key
+from tests.helm.load import Endpoints, Load, admin_headers, create_key
 from tests.helm.pods import Cluster, Pod, RunningPod
+from tests.helm.publishing import publish_model
 from tests.helm.rendering import environment, find, manifests
-from tests.support.onnx_models import write_two_by_two
 
 START_SECONDS = 90
 DRAIN_DELAY = 2
@@ -26,7 +26,7 @@ VALUES = {
     "profile": "cpu",
     "gateway": {
         "drain": {"delaySeconds": DRAIN_DELAY},
-        "settings": {"log_level": "DEBUG", "require_manifest": False},
+        "settings": {"log_level": "DEBUG"},
     },
     "triton": {"preStopSeconds": 1},
     "helmTest": {"timeoutSeconds": 60},
@@ -44,7 +44,7 @@ def cluster() -> Iterator[Cluster]:
 
 def _cluster(directory: Path) -> Cluster:
     cluster = Cluster(manifests(VALUES), directory)
-    write_two_by_two(cluster.volume("triton-0", "models"), MODEL)
+    publish_model(cluster.volume("triton-0", "models"))
     script = find(cluster.objects, "ConfigMap", "-test")["data"]["inference.py"]
     (cluster.volume("test-0", "script") / "inference.py").write_text(script)
     return cluster

@@ -14,8 +14,8 @@ import pytest
 
 from tests.helm.load import MODEL, Endpoints, Load, admin_headers, create_key
 from tests.helm.pods import Cluster, Pod, RunningPod
+from tests.helm.publishing import publish_model
 from tests.helm.rendering import find, manifests
-from tests.support.onnx_models import write_two_by_two
 from tests.support.postgres import programs, running_postgres
 
 POSTGRES = programs()
@@ -40,7 +40,7 @@ def cluster() -> Iterator[Cluster]:
         (directory / "postgres").mkdir()
         url = stack.enter_context(running_postgres(POSTGRES, directory / "postgres"))
         cluster = Cluster(manifests(_values(url)), directory)
-        write_two_by_two(cluster.volume("triton-0", "models"), MODEL)
+        publish_model(cluster.volume("triton-0", "models"))
         yield cluster
 
 
@@ -109,11 +109,7 @@ def _start(stack: ExitStack, cluster: Cluster, component: str, replica: int) -> 
 def _values(database_url: str) -> dict[str, object]:
     return {
         "profile": "cpu",
-        "gateway": {
-            "replicas": 2,
-            "drain": {"delaySeconds": DRAIN_DELAY},
-            "settings": {"require_manifest": False},
-        },
+        "gateway": {"replicas": 2, "drain": {"delaySeconds": DRAIN_DELAY}},
         "triton": {"preStopSeconds": 0},
         "modelRepository": {"accessModes": ["ReadWriteMany"]},
         "database": {"url": database_url},
