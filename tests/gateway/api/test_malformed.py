@@ -274,7 +274,7 @@ def test_bare_tensors_that_do_not_fit(client: httpx.Client, length: int) -> None
 def test_values_the_model_rejects_are_the_clients_fault_and_told_in_our_words(client: httpx.Client) -> None:
     tensor = {"name": "idx", "shape": [1, 1], "datatype": "INT64", "data": [99]}
     answer = client.post("/v2/models/gather/infer", json={"inputs": [tensor]})
-    assert answer.status_code in (400, 502)
+    assert answer.status_code == 400
     assert "onnx" not in answer.text.lower()
     assert "/" not in answer.json()["error"]
 

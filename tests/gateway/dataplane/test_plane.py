@@ -9,6 +9,7 @@ import struct
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from gateway.dataplane import Plane, build
@@ -133,6 +134,24 @@ async def test_without_triton_names_resolve_and_nothing_is_ready(repository: Pat
         with pytest.raises(GatewayError) as error:
             await infer(plane)
         assert error.value.status == 503
+        await plane.stop()
+
+
+async def test_a_dead_model_process_is_503_and_counted(repository: Path, tmp_path: Path) -> None:
+    with running_triton(repository, tmp_path, load=()) as triton:
+        metrics = Metrics()
+        plane = build(settings(triton), metrics, lambda *_: True)
+        await plane.start()
+        await until(plane.ready)
+        stubs = [p for p in psutil.Process(triton.pid).children(recursive=True) if "stub" in p.name()]
+        assert stubs
+        for stub in stubs:
+            stub.kill()
+        with pytest.raises(ModelNotReady) as error:
+            await infer(plane)
+        assert error.value.retry_after
+        labels = {"model": "good", "code": "model_process_died"}
+        assert metrics.registry.get_sample_value("tidegate_triton_failures_total", labels) == 1
         await plane.stop()
 
 
