@@ -12,22 +12,27 @@ from starlette.types import ASGIApp
 
 from gateway.api import error_answers
 from gateway.api.admin import Admin, admin_routes
+from gateway.api.admin_models import AdminModels, model_routes
+from gateway.api.admin_rollouts import AdminRollouts, rollout_routes
 from gateway.api.drain import Drain
 from gateway.api.guarded_route import Guard
 from gateway.api.ops import ops_app
 from gateway.api.routes import inference_routes
+from gateway.controlplane.assembly import build_versions
 from gateway.controlplane.authenticator import Authenticator
 from gateway.controlplane.authorization import permits
 from gateway.controlplane.control_plane import ControlPlane
 from gateway.controlplane.database import Database, database_url
 from gateway.controlplane.pepper import load_pepper
 from gateway.controlplane.principals import Principals
+from gateway.controlplane.reconciler import Reconciler
 from gateway.controlplane.state_directory import StateDirectory
 from gateway.controlplane.store import Store
 from gateway.dataplane import Plane, build
 from gateway.errors import CannotStart
 from gateway.metrics import Metrics
 from gateway.settings import Settings
+from gateway.triton import TritonClients, triton_clients
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +45,9 @@ class Gateway:
         api: the inference and admin API.
         ops: metrics and probes.
         drain: told when the gateway is about to stop.
-        control_plane: projects and keys.
+        control_plane: projects, keys, aliases and rollouts.
         plane: the way of inferences to Triton.
+        reconciler: makes Triton hold what aliases and rollouts name.
     """
 
     api: FastAPI
@@ -49,6 +55,7 @@ class Gateway:
     drain: Drain
     control_plane: ControlPlane
     plane: Plane
+    reconciler: Reconciler
 
     async def start(self) -> None:
         """Start what runs in the background.
@@ -61,6 +68,7 @@ class Gateway:
 
     async def stop(self) -> None:
         """Stop it in the opposite order."""
+        await self.reconciler.stop()
         await self.plane.stop()
         await self.control_plane.stop()
 
@@ -80,23 +88,42 @@ def create_app(settings: Settings) -> Gateway:
     database = Database(database_url(settings.database_url, settings.state_dir))
     store = Store(database)
     principals = Principals(store, settings.principals_interval, metrics.control_plane_up)
-    control_plane = ControlPlane(settings, state, database, store, principals, pepper)
+    triton = _triton(settings, metrics)
+    # Each of the two needs the other: what Triton holds decides about routing, and aliases about Triton.
+    plane = build(
+        settings,
+        metrics,
+        triton,
+        permits=permits,
+        policies=lambda model: versions.routing.policy(model),
+        on_index=lambda index: versions.reconciler.offer(index),
+        pending=lambda: versions.reconciler.pending,
+    )
+    versions = build_versions(settings, metrics, database, triton, plane.look)
+    control_plane = ControlPlane(settings, state, database, store, principals, versions.routing, pepper)
     drain = Drain()
-    plane = _plane(settings, metrics)
 
     authenticator = Authenticator(principals, pepper)
     guard = Guard(authenticator, metrics, settings.access_log)
     inference = inference_routes(
         plane=plane, authenticator=authenticator, metrics=metrics, settings=settings, version=_version()
     )
-    api = _api([*inference, *admin_routes(Admin(store, pepper, principals.refresh), guard)])
-    ops = ops_app(metrics.registry, (drain.problems, control_plane.problems, plane.problems))
-    return Gateway(api, ops, drain, control_plane, plane)
+    models = AdminModels(versions.overview, versions.deployer, versions.store, versions.routing)
+    api = _api(
+        [
+            *inference,
+            *admin_routes(Admin(store, pepper, principals.refresh), guard),
+            *model_routes(models, guard),
+            *rollout_routes(AdminRollouts(versions.rollouts, models), guard),
+        ]
+    )
+    checks = (drain.problems, control_plane.problems, versions.files.problems, plane.problems)
+    return Gateway(api, ops_app(metrics.registry, checks), drain, control_plane, plane, versions.reconciler)
 
 
-def _plane(settings: Settings, metrics: Metrics) -> Plane:
+def _triton(settings: Settings, metrics: Metrics) -> TritonClients:
     try:
-        return build(settings, metrics, permits)
+        return triton_clients(settings, metrics)
     except OSError as error:
         raise CannotStart(
             f"TIDEGATE_TRITON_ADMIN_SECRET_FILE cannot be read ({error}); name a file this user can read."

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.dataplane import RequestRecord
+from gateway.errors import BadRequest
 from gateway.types import Principal, TensorBytes
 
 JSON = (b"content-type", b"application/json")
 ANONYMOUS = Principal(key_id="", project="", scopes=frozenset())
+STICKY_HEADER = b"x-tidegate-sticky"
+_STICKY = re.compile(rb"[\x21-\x7e]{1,128}")
 
 
 @dataclass(slots=True)
@@ -41,6 +45,20 @@ class Call:
     body_read: bool = False
     body_seconds: float = 0.0
     record: RequestRecord = field(default_factory=RequestRecord)
+
+    @property
+    def sticky(self) -> str:
+        """What the caller wants to always get the same version during a rollout; "" for their key.
+
+        Raises:
+            BadRequest: the header is no plain word.
+        """
+        value = self.headers.get(STICKY_HEADER)
+        if value is None:
+            return ""
+        if not _STICKY.fullmatch(value):
+            raise BadRequest("X-Tidegate-Sticky must be 1 to 128 visible ASCII characters. Correct it.")
+        return value.decode("ascii")
 
 
 @dataclass(frozen=True, slots=True)

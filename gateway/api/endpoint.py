@@ -105,6 +105,8 @@ class Endpoint:
             (b"content-length", b"%d" % len(body)),
             (b"x-request-id", call.request_id.encode("ascii")),
         ]
+        if call.record.model_version is not None:
+            headers.append((b"x-model-version", call.record.model_version.version.encode("ascii")))
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
         self._settle(call, begin, answer.status, code, len(body))

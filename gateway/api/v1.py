@@ -28,9 +28,10 @@ class V1:
         """`POST /v1/models/{model}[/versions/{version}]:predict`."""
         require_media_type(call.headers, _MEDIA_TYPES)
         version = call.path.get("version", "")
-        spec = self._plane.spec(call.principal, call.path["model"], version, call.record)
+        sticky = call.sticky
+        spec = self._plane.spec(call.principal, call.path["model"], version, call.record, sticky)
         request, instances = decode(call.body, spec, version)
-        response = await self._plane.infer(call.principal, request, call.deadline, call.record)
+        response = await self._plane.infer(call.principal, request, call.deadline, call.record, sticky)
         return encode(response, instances)
 
     async def models(self, call: Call) -> Answer:
@@ -40,7 +41,7 @@ class V1:
 
     async def model(self, call: Call) -> Answer:
         """`GET /v1/models/{model}[/versions/{version}]`."""
-        name = call.path["model"]
-        if not self._plane.model_ready(call.principal, name, call.path.get("version", "")):
+        name, version = call.path["model"], call.path.get("version", "")
+        if not self._plane.model_ready(call.principal, name, version, call.record):
             raise ModelNotReady("The model is not ready. Try again after the seconds in Retry-After.")
         return Answer((msgspec.json.encode({"name": name, "ready": True}),))

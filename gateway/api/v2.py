@@ -34,15 +34,15 @@ class V2:
     async def infer(self, call: Call) -> Answer:
         """`POST /v2/models/{model}[/versions/{version}]/infer`."""
         require_media_type(call.headers, _MEDIA_TYPES)
-        model, version = call.path["model"], call.path.get("version", "")
+        model, version, sticky = call.path["model"], call.path.get("version", ""), call.sticky
         request, wanted = decode(
             call.body,
             header_length(call.raw_headers),
             model,
             version,
-            lambda: self._plane.spec(call.principal, model, version, call.record),
+            lambda: self._plane.spec(call.principal, model, version, call.record, sticky),
         )
-        response = await self._plane.infer(call.principal, request, call.deadline, call.record)
+        response = await self._plane.infer(call.principal, request, call.deadline, call.record, sticky)
         return encode(response, wanted, call.headers.get(b"accept-encoding", b""))
 
     async def server_metadata(self, _call: Call) -> Answer:
@@ -62,7 +62,8 @@ class V2:
     async def model_metadata(self, call: Call) -> Answer:
         """`GET /v2/models/{model}[/versions/{version}]`."""
         model = call.path["model"]
-        spec = self._plane.spec(call.principal, model, call.path.get("version", ""), call.record)
+        version = call.path.get("version", "")
+        spec = self._plane.spec(call.principal, model, version, call.record, call.sticky)
         return _json(
             {
                 "name": spec.model_version.model,
@@ -75,7 +76,8 @@ class V2:
 
     async def model_ready(self, call: Call) -> Answer:
         """`GET /v2/models/{model}[/versions/{version}]/ready`."""
-        if not self._plane.model_ready(call.principal, call.path["model"], call.path.get("version", "")):
+        version = call.path.get("version", "")
+        if not self._plane.model_ready(call.principal, call.path["model"], version, call.record):
             raise ModelNotReady("The model is not ready. Try again after the seconds in Retry-After.")
         return Answer((b"",))
 

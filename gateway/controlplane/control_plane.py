@@ -10,6 +10,7 @@ from gateway.controlplane.bootstrap import ensure_admin_key
 from gateway.controlplane.database import Database
 from gateway.controlplane.migrate import migrate
 from gateway.controlplane.principals import Principals
+from gateway.controlplane.routing import Routing
 from gateway.controlplane.state_directory import StateDirectory
 from gateway.controlplane.store import Store
 from gateway.errors import CannotStart, Unavailable
@@ -30,6 +31,7 @@ class ControlPlane:
         database: Database,
         store: Store,
         principals: Principals,
+        routing: Routing,
         pepper: bytes,
     ) -> None:
         self._settings = settings
@@ -37,6 +39,7 @@ class ControlPlane:
         self._database = database
         self._store = store
         self._principals = principals
+        self._routing = routing
         self._pepper = pepper
         self._task: asyncio.Task[None] | None = None
 
@@ -58,8 +61,9 @@ class ControlPlane:
         await self._database.close()
 
     def problems(self) -> tuple[str, ...]:
-        """Return why keys cannot be checked; empty when they can."""
-        return () if self._principals.loaded else ("The control plane's database has not been read yet.",)
+        """Return why keys cannot be checked or requests not routed; empty when they can."""
+        loaded = self._principals.loaded and self._routing.loaded
+        return () if loaded else ("The control plane's database has not been read yet.",)
 
     async def _run(self, opened: bool) -> None:
         while not opened:
@@ -68,13 +72,16 @@ class ControlPlane:
                 opened = await self._try_to_open()
             except CannotStart as error:
                 log.error("the control plane cannot start", extra={"cause": str(error)})
-        await self._principals.follow()
+        async with asyncio.TaskGroup() as followers:
+            followers.create_task(self._principals.follow(), name="principals")
+            followers.create_task(self._routing.follow(self._settings.principals_interval), name="routing")
 
     async def _try_to_open(self) -> bool:
         try:
             await migrate(self._database)
             await ensure_admin_key(self._settings, self._state, self._store, self._pepper)
             await self._principals.refresh()
+            await self._routing.refresh()
         except Unavailable as error:
             log.error("the database cannot be opened yet", extra={"cause": str(error.__cause__)})
             return False

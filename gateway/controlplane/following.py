@@ -26,7 +26,9 @@ async def follow(refresh: Callable[[], Awaitable[None]], interval: float, what: 
             await refresh()
         except Unavailable as error:
             if not failing:
-                log.error(f"{what} cannot be followed, the last view stays", extra={"cause": error.message})
+                log.error(
+                    f"{what} cannot be followed, the last view stays", extra={"cause": str(error.__cause__)}
+                )
             failing = True
         except Exception:
             # Whatever it is, a follower that ended would keep its view for ever.

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from prometheus_client import Gauge
 
+from gateway.controlplane.following import follow
 from gateway.controlplane.records import Credential
 from gateway.controlplane.store import Store
 from gateway.errors import Unavailable
@@ -67,22 +68,4 @@ class Principals:
 
     async def follow(self) -> None:
         """Refresh at every interval until cancelled."""
-        failing = False
-        while True:
-            await asyncio.sleep(self._interval)
-            try:
-                await self.refresh()
-            except Unavailable as error:
-                if not failing:
-                    log.error(
-                        "API keys cannot be followed, the last view stays", extra={"cause": error.message}
-                    )
-                failing = True
-            except Exception:
-                # Whatever it is, a follower that ended would let revoked keys live for ever.
-                log.exception("following the API keys failed")
-                failing = True
-            else:
-                if failing:
-                    log.info("API keys are followed again")
-                failing = False
+        await follow(self.refresh, self._interval, "API keys")

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
+from gateway.controlplane.following import follow
 from gateway.controlplane.routing_records import ModelState
 from gateway.controlplane.routing_store import RoutingStore
 from gateway.errors import Unavailable
@@ -73,6 +74,10 @@ class Routing:
                 await self._before_change()
                 self._take(states)
             self._revision = seen
+
+    async def follow(self, interval: float) -> None:
+        """Refresh at every interval, in seconds, until cancelled."""
+        await follow(self.refresh, interval, "aliases and rollouts")
 
     def _take(self, states: Mapping[str, ModelState]) -> None:
         found = {model: state.policy() for model, state in states.items()}

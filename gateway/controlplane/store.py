@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,8 +12,9 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.controlplane.database import Database
+from gateway.controlplane.journal import changing, current_revision
 from gateway.controlplane.records import Credential, KeyRecord, Project
-from gateway.controlplane.tables import api_keys, changes, projects, revision
+from gateway.controlplane.tables import api_keys, projects
 from gateway.errors import Conflict, NotFound
 from gateway.types import Principal
 
@@ -34,10 +34,10 @@ class Store:
         Raises:
             Conflict: when it exists.
         """
-        async with self._changing(actor, "project.create", name) as connection:
-            if not await _ensure_project(connection, name):
+        async with changing(self._database, actor, "project.create", name) as change:
+            if not await _ensure_project(change.connection, name):
                 raise Conflict(f"Project `{name}` already exists; choose another name.")
-            row = await _one(connection, projects.c.name, name)
+            row = await _one(change.connection, projects.c.name, name)
         return _project(row)
 
     async def list_projects(self) -> list[Project]:
@@ -52,7 +52,8 @@ class Store:
         Raises:
             Conflict: when the id is taken.
         """
-        async with self._changing(actor, "key.create", record.key_id) as connection:
+        async with changing(self._database, actor, "key.create", record.key_id) as change:
+            connection = change.connection
             await _ensure_project(connection, record.project)
             if await _find(connection, api_keys.c.key_id, record.key_id) is not None:
                 raise Conflict(f"Key `{record.key_id}` already exists; create another.")
@@ -78,13 +79,13 @@ class Store:
             raise NotFound(f"There is no key `{key_id}`; list the keys to see their ids.")
         if found["revoked_at"] is not None:
             return _key(found)
-        async with self._changing(actor, "key.revoke", key_id) as connection:
-            await connection.execute(
+        async with changing(self._database, actor, "key.revoke", key_id) as change:
+            await change.connection.execute(
                 update(api_keys)
                 .where(api_keys.c.key_id == key_id, api_keys.c.revoked_at.is_(None))
                 .values(revoked_at=datetime.now(UTC))
             )
-            return _key(await _one(connection, api_keys.c.key_id, key_id))
+            return _key(await _one(change.connection, api_keys.c.key_id, key_id))
 
     async def find_key(self, key_id: str) -> tuple[KeyRecord, bytes] | None:
         """Return a key with its hash, or None."""
@@ -95,27 +96,14 @@ class Store:
     async def revision(self) -> int:
         """Return the number of changes made so far."""
         async with self._database.reading() as connection:
-            return await _revision(connection)
+            return await current_revision(connection)
 
     async def credentials(self) -> tuple[int, Mapping[str, Credential]]:
         """Return every key that is not revoked, by id, and a revision they are at least as new as."""
         async with self._database.reading() as connection:
-            seen = await _revision(connection)
+            seen = await current_revision(connection)
             rows = await connection.execute(select(api_keys).where(api_keys.c.revoked_at.is_(None)))
             return seen, {row["key_id"]: _credential(row) for row in rows.mappings()}
-
-    @asynccontextmanager
-    async def _changing(self, actor: str, action: str, subject: str) -> AsyncIterator[AsyncConnection]:
-        async with self._database.writing() as connection:
-            # First, because its row lock lets one change at a time through.
-            raised = update(revision).values(value=revision.c.value + 1).returning(revision.c.value)
-            number = (await connection.execute(raised)).scalar_one()
-            yield connection
-            await connection.execute(
-                insert(changes).values(
-                    revision=number, at=datetime.now(UTC), actor=actor, action=action, subject=subject
-                )
-            )
 
 
 async def _ensure_project(connection: AsyncConnection, name: str) -> bool:
@@ -123,11 +111,6 @@ async def _ensure_project(connection: AsyncConnection, name: str) -> bool:
         return False
     await connection.execute(insert(projects).values(name=name, created_at=datetime.now(UTC)))
     return True
-
-
-async def _revision(connection: AsyncConnection) -> int:
-    number: int = (await connection.execute(select(revision.c.value))).scalar_one()
-    return number
 
 
 async def _find(connection: AsyncConnection, column: Any, value: str) -> RowMapping | None:

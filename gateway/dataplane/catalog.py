@@ -17,7 +17,7 @@ from gateway.errors import GatewayError
 from gateway.metrics import Metrics
 from gateway.triton import IndexEntry, TritonRepository
 from gateway.triton.repository import READY
-from gateway.types import ModelSpec
+from gateway.types import ModelSpec, PolicyOf
 
 logger = logging.getLogger(__name__)
 
@@ -40,13 +40,11 @@ class CatalogEntry:
     Attributes:
         name: the model.
         versions: by version; the last ones known when none is ready now.
-        default: the highest version, "" when none was ever seen.
         ready: whether `versions` are served now.
     """
 
     name: str
     versions: Mapping[str, Servable]
-    default: str
     ready: bool
 
 
@@ -57,6 +55,7 @@ class Catalog:
         repository: where to look.
         interval: seconds between looks.
         metrics: shows `triton_up` and `model_ready`.
+        policies: which versions should be served.
         on_index: called with every fresh index.
     """
 
@@ -66,14 +65,19 @@ class Catalog:
         *,
         interval: float,
         metrics: Metrics,
+        policies: PolicyOf,
         on_index: Callable[[Sequence[IndexEntry]], None],
     ) -> None:
         self._repository = repository
         self._interval = interval
         self._metrics = metrics
+        self._policies = policies
         self._on_index = on_index
         self._entries: Mapping[str, CatalogEntry] = {}
+        self._shown: set[tuple[str, str]] = set()
         self._polls = 0
+        self._polling = asyncio.Lock()
+        self._begun = 0
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.triton_up = False
@@ -100,7 +104,17 @@ class Catalog:
         self._wake.set()
 
     async def poll(self) -> None:
-        """Look once; a failure is logged at its first occurrence and remembered in `triton_up`."""
+        """Return when a look that began after this call is done; callers at the same time share one.
+
+        A failure is logged at its first occurrence and remembered in `triton_up`.
+        """
+        begun = self._begun
+        async with self._polling:
+            if self._begun == begun:
+                self._begun += 1
+                await self._look()
+
+    async def _look(self) -> None:
         try:
             index = await self._repository.index()
             self._entries = await self._view(index)
@@ -137,12 +151,25 @@ class Catalog:
             if row.state == READY and row.version.isdecimal():
                 versions.append(row.version)
         view = {name: await self._entry(name, versions) for name, versions in ready.items()}
-        for entry in (*self._entries.values(), *view.values()):
-            now = view.get(entry.name)
-            for version in entry.versions:
-                served = now is not None and now.ready and version in now.versions
-                self._metrics.model_ready.labels(entry.name, version).set(served)
+        self._show(view)
         return view
+
+    def _show(self, view: Mapping[str, CatalogEntry]) -> None:
+        """Show whether the versions that callers may reach are served; the series of others disappear."""
+        served: dict[tuple[str, str], bool] = {}
+        for name, entry in view.items():
+            policy = self._policies(name)
+            if policy is None:
+                continue
+            for version in (*policy.aliases.values(), *(entry.versions.keys() & policy.admitted)):
+                ready = entry.ready and version in entry.versions
+                if ready or version in policy.aliases.values():
+                    served[name, version] = ready
+        for labels in self._shown - served.keys():
+            self._metrics.model_ready.remove(*labels)
+        for labels, ready in served.items():
+            self._metrics.model_ready.labels(*labels).set(ready)
+        self._shown = set(served)
 
     async def _entry(self, name: str, ready: Sequence[str]) -> CatalogEntry:
         before = self._entries.get(name)
@@ -155,8 +182,8 @@ class Catalog:
             if servable is not None:
                 versions[version] = servable
         if versions:
-            return CatalogEntry(name, versions, max(versions, key=int), ready=True)
-        return CatalogEntry(name, known, max(known, key=int, default=""), ready=False)
+            return CatalogEntry(name, versions, ready=True)
+        return CatalogEntry(name, known, ready=False)
 
     async def _servable(self, name: str, version: str, before: Servable | None) -> Servable | None:
         try:

@@ -31,6 +31,10 @@ class Triton(Protocol):
     def admin_secret(self) -> str:
         """Value of the header that opens the restricted APIs."""
 
+    @property
+    def model_repository(self) -> Path:
+        """What it serves."""
+
 
 @dataclass(frozen=True)
 class RunningGateway:
@@ -144,10 +148,19 @@ def _environment(triton: Triton | None, state_dir: Path, settings: dict[str, Any
         "state_dir": state_dir,
         # Port 9 (discard) of the loopback: nobody listens there.
         "triton_urls": triton.http_url if triton else "http://127.0.0.1:9",
-        **({"triton_admin_secret": triton.admin_secret} if triton else {}),
+        **(_of(triton) if triton else {}),
         **settings,
     }
     return inherited | {f"TIDEGATE_{name.upper()}": str(value) for name, value in wanted.items()}
+
+
+def _of(triton: Triton) -> dict[str, Any]:
+    return {
+        "triton_admin_secret": triton.admin_secret,
+        "model_repository": triton.model_repository,
+        # The models of `tests.support.onnx_models` have none.
+        "require_manifest": False,
+    }
 
 
 def _wait_listening(process: subprocess.Popen[bytes], log: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The plane follows a real Triton: loads what is there, keeps its view, and tells the truth about it."""
+"""The plane and the reconciler follow a real Triton: load what is there, and tell the truth about it."""
 
 from __future__ import annotations
 
@@ -12,25 +12,30 @@ from pathlib import Path
 import psutil
 import pytest
 
-from gateway.dataplane import Plane, build
+from gateway.app import Gateway, create_app
+from gateway.dataplane import Plane
 from gateway.errors import GatewayError, ModelNotReady, NotFound
-from gateway.metrics import Metrics
 from gateway.settings import Settings
 from gateway.types import InferRequest, Principal, Tensor
 from tests.support import onnx_models
 from tests.support.triton import RunningTriton, SupervisedTriton, running_triton, supervised_triton
 
-ANYONE = Principal("k", "p", frozenset({"infer"}))
+ANYONE = Principal("k", "p", frozenset({"infer"}), ("good", "broken", "nothing"))
 REQUEST = InferRequest("good", "", "", (Tensor("x", "FP32", (1, 2), struct.pack("<2f", 1, 2)),))
 
 
-def settings(triton: RunningTriton) -> Settings:
-    return Settings.model_validate(
-        {
-            "triton_urls": triton.http_url,
-            "triton_admin_secret": triton.admin_secret,
-            "catalog_interval": 0.1,
-        }
+def gateway(triton: RunningTriton, state_dir: Path) -> Gateway:
+    return create_app(
+        Settings.model_validate(
+            {
+                "triton_urls": triton.http_url,
+                "triton_admin_secret": triton.admin_secret,
+                "model_repository": triton.model_repository,
+                "require_manifest": False,
+                "catalog_interval": 0.1,
+                "state_dir": state_dir / "state",
+            }
+        )
     )
 
 
@@ -76,10 +81,10 @@ def triton(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture
-async def plane(triton: RunningTriton) -> AsyncIterator[Plane]:
-    built = build(settings(triton), Metrics(), lambda _principal, model: model != "secret")
+async def plane(triton: RunningTriton, tmp_path: Path) -> AsyncIterator[Plane]:
+    built = gateway(triton, tmp_path)
     await built.start()
-    yield built
+    yield built.plane
     await built.stop()
 
 
@@ -124,8 +129,9 @@ async def test_a_model_unloaded_behind_its_back_is_503_and_comes_back(
 
 async def test_without_triton_names_resolve_and_nothing_is_ready(repository: Path, tmp_path: Path) -> None:
     with running_triton(repository, tmp_path, load=()) as triton:
-        plane = build(settings(triton), Metrics(), lambda *_: True)
-        await plane.start()
+        built = gateway(triton, tmp_path)
+        await built.start()
+        plane = built.plane
         await until(plane.ready)
         os.killpg(triton.pid, signal.SIGKILL)
         await until(lambda: not plane.ready(), seconds=5)
@@ -134,7 +140,7 @@ async def test_without_triton_names_resolve_and_nothing_is_ready(repository: Pat
         with pytest.raises(GatewayError) as error:
             await infer(plane)
         assert error.value.status == 503
-        await plane.stop()
+        await built.stop()
 
 
 async def test_a_dead_model_process_is_503_and_counted(repository: Path, tmp_path: Path) -> None:
@@ -152,17 +158,18 @@ async def test_a_dead_model_process_is_503_and_counted(repository: Path, tmp_pat
         assert error.value.retry_after
         labels = {"model": "good", "code": "model_process_died"}
         assert metrics.registry.get_sample_value("tidegate_triton_failures_total", labels) == 1
-        await plane.stop()
+        await built.stop()
 
 
-async def test_it_starts_before_triton(repository: Path, tmp_path: Path) -> None:
-    late = Settings.model_validate({"triton_urls": "http://127.0.0.1:9", "catalog_interval": 0.1})
-    plane = build(late, Metrics(), lambda *_: True)
-    await plane.start()
+async def test_it_starts_before_triton(tmp_path: Path) -> None:
+    late = {"triton_urls": "http://127.0.0.1:9", "catalog_interval": 0.1, "state_dir": tmp_path / "state"}
+    built = create_app(Settings.model_validate(late))
+    await built.start()
+    plane = built.plane
     assert not plane.ready()
     with pytest.raises(NotFound):
         plane.spec(ANYONE, "good")
-    await plane.stop()
+    await built.stop()
 
 
 @pytest.fixture
@@ -172,14 +179,15 @@ def supervised(repository: Path, tmp_path: Path) -> Iterator[SupervisedTriton]:
 
 
 async def test_a_killed_triton_serves_again_without_anyone_lifting_a_finger(
-    supervised: SupervisedTriton,
+    supervised: SupervisedTriton, tmp_path: Path
 ) -> None:
-    plane = build(settings(supervised), Metrics(), lambda *_: True)
-    await plane.start()
+    built = gateway(supervised, tmp_path)
+    await built.start()
+    plane = built.plane
     await until(plane.ready)
     pid = supervised.server_pid()
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
     await until(lambda: not plane.ready(), seconds=10)
     assert await statuses_until_served(plane, at_least=1) <= {200, 502, 503}
-    await plane.stop()
+    await built.stop()
