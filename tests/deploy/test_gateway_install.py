@@ -25,8 +25,6 @@ UNWANTED = (
     "onnx",
     "onnxruntime",
     "pytriton",
-    "tritonclient",
-    "numpy",
     "export",
     "embedded",
     "samples",
