@@ -18,7 +18,7 @@ from gateway.api.drain import Drain
 from gateway.api.guarded_route import Guard
 from gateway.api.ops import ops_app
 from gateway.api.routes import inference_routes
-from gateway.controlplane.assembly import build_versions
+from gateway.controlplane.assembly import Versions, build_versions
 from gateway.controlplane.authenticator import Authenticator
 from gateway.controlplane.authorization import permits
 from gateway.controlplane.control_plane import ControlPlane
@@ -48,6 +48,7 @@ class Gateway:
         control_plane: projects, keys, aliases and rollouts.
         plane: the way of inferences to Triton.
         reconciler: makes Triton hold what aliases and rollouts name.
+        metrics: everything counted.
     """
 
     api: FastAPI
@@ -56,6 +57,7 @@ class Gateway:
     control_plane: ControlPlane
     plane: Plane
     reconciler: Reconciler
+    metrics: Metrics
 
     async def start(self) -> None:
         """Start what runs in the background.
@@ -88,18 +90,7 @@ def create_app(settings: Settings) -> Gateway:
     database = Database(database_url(settings.database_url, settings.state_dir))
     store = Store(database)
     principals = Principals(store, settings.principals_interval, metrics.control_plane_up)
-    triton = _triton(settings, metrics)
-    # Each of the two needs the other: what Triton holds decides about routing, and aliases about Triton.
-    plane = build(
-        settings,
-        metrics,
-        triton,
-        permits=permits,
-        policies=lambda model: versions.routing.policy(model),
-        on_index=lambda index: versions.reconciler.offer(index),
-        pending=lambda: versions.reconciler.pending,
-    )
-    versions = build_versions(settings, metrics, database, triton, plane.look)
+    plane, versions = _serving(settings, metrics, database)
     control_plane = ControlPlane(settings, state, database, store, principals, versions.routing, pepper)
     drain = Drain()
 
@@ -118,7 +109,24 @@ def create_app(settings: Settings) -> Gateway:
         ]
     )
     checks = (drain.problems, control_plane.problems, versions.files.problems, plane.problems)
-    return Gateway(api, ops_app(metrics.registry, checks), drain, control_plane, plane, versions.reconciler)
+    ops = ops_app(metrics.registry, checks)
+    return Gateway(api, ops, drain, control_plane, plane, versions.reconciler, metrics)
+
+
+def _serving(settings: Settings, metrics: Metrics, database: Database) -> tuple[Plane, Versions]:
+    triton = _triton(settings, metrics)
+    # Each of the two needs the other: what Triton holds decides about routing, and aliases about Triton.
+    plane = build(
+        settings,
+        metrics,
+        triton,
+        permits=permits,
+        policies=lambda model: versions.routing.policy(model),
+        on_index=lambda index: versions.reconciler.offer(index),
+        pending=lambda: versions.reconciler.pending,
+    )
+    versions = build_versions(settings, metrics, database, triton, plane.look)
+    return plane, versions
 
 
 def _triton(settings: Settings, metrics: Metrics) -> TritonClients:

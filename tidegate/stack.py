@@ -104,6 +104,7 @@ class StackConfig:
             "TIDEGATE_OPS_PORT": str(self.ops_port),
             "TIDEGATE_TRITON_URLS": self.triton_url,
             "TIDEGATE_STATE_DIR": str(self.state.path),
+            "TIDEGATE_MODEL_REPOSITORY": str(self.model_repository),
         }
 
 

@@ -102,7 +102,7 @@ async def test_unknown_and_not_permitted_sound_the_same(plane: Plane, repository
     onnx_models.write_identity(repository, "secret") if not (repository / "secret").exists() else None
     await until(lambda: "secret" in plane._catalog.entries and plane._catalog.entries["secret"].ready)
     said = []
-    for model, version in (("secret", ""), ("nothing", ""), ("good", "7"), ("good", "stable"), ("", "")):
+    for model, version in (("secret", ""), ("nothing", ""), ("good", "7"), ("good", "next"), ("", "")):
         with pytest.raises(NotFound) as error:
             plane.spec(ANYONE, model, version)
         said.append(error.value.message)
@@ -145,9 +145,9 @@ async def test_without_triton_names_resolve_and_nothing_is_ready(repository: Pat
 
 async def test_a_dead_model_process_is_503_and_counted(repository: Path, tmp_path: Path) -> None:
     with running_triton(repository, tmp_path, load=()) as triton:
-        metrics = Metrics()
-        plane = build(settings(triton), metrics, lambda *_: True)
-        await plane.start()
+        built = gateway(triton, tmp_path)
+        await built.start()
+        plane = built.plane
         await until(plane.ready)
         stubs = [p for p in psutil.Process(triton.pid).children(recursive=True) if "stub" in p.name()]
         assert stubs
@@ -157,7 +157,7 @@ async def test_a_dead_model_process_is_503_and_counted(repository: Path, tmp_pat
             await infer(plane)
         assert error.value.retry_after
         labels = {"model": "good", "code": "model_process_died"}
-        assert metrics.registry.get_sample_value("tidegate_triton_failures_total", labels) == 1
+        assert built.metrics.registry.get_sample_value("tidegate_triton_failures_total", labels) == 1
         await built.stop()
 
 
