@@ -101,6 +101,7 @@ async def test_it_loads_what_triton_has_not_loaded_and_a_broken_model_stops_nobo
 async def test_unknown_and_not_permitted_sound_the_same(plane: Plane, repository: Path) -> None:
     onnx_models.write_identity(repository, "secret") if not (repository / "secret").exists() else None
     await until(lambda: "secret" in plane._catalog.entries and plane._catalog.entries["secret"].ready)
+    await until(lambda: plane.model_ready(ANYONE, "good"))
     said = []
     for model, version in (("secret", ""), ("nothing", ""), ("good", "7"), ("good", "next"), ("", "")):
         with pytest.raises(NotFound) as error:
