@@ -9,6 +9,8 @@ import httpx
 
 from tidegate.errors import GatewayRefused, GatewayUnreachable
 
+CALL_SECONDS = 30.0
+
 
 class GatewayClient:
     """Calls one gateway with one key; every failure is a `CommandError` with a sentence."""
@@ -16,9 +18,7 @@ class GatewayClient:
     def __init__(self, url: str, key: str) -> None:
         self._url = url
         # trust_env off: a proxy variable of the user's shell must not see the key.
-        self._client = httpx.Client(
-            base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30, trust_env=False
-        )
+        self._client = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, trust_env=False)
 
     def __enter__(self) -> GatewayClient:
         return self
@@ -28,21 +28,33 @@ class GatewayClient:
     ) -> None:
         self._client.close()
 
-    def get(self, path: str) -> Any:
-        """Return the JSON answer to GET `path`."""
-        return self._call("GET", path)
+    def get(self, path: str, query: dict[str, Any] | None = None) -> Any:
+        """Return the JSON answer to GET `path` with the given query parameters."""
+        return self._call("GET", f"{path}?{httpx.QueryParams(query)}" if query else path)
 
-    def post(self, path: str, body: dict[str, Any]) -> Any:
-        """Return the JSON answer to POST `path` with `body`."""
-        return self._call("POST", path, body)
+    def post(
+        self, path: str, body: dict[str, Any] | None = None, *, timeout: float | None = CALL_SECONDS
+    ) -> Any:
+        """Return the JSON answer to POST `path` with `body`, awaited for `timeout` seconds or for ever."""
+        return self._call("POST", path, body, timeout)
+
+    def patch(self, path: str, body: dict[str, Any]) -> Any:
+        """Return the JSON answer to PATCH `path` with `body`."""
+        return self._call("PATCH", path, body)
 
     def delete(self, path: str) -> Any:
         """Return the JSON answer to DELETE `path`."""
         return self._call("DELETE", path)
 
-    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        timeout: float | None = CALL_SECONDS,
+    ) -> Any:
         try:
-            response = self._client.request(method, path, json=body)
+            response = self._client.request(method, path, json=body, timeout=timeout)
         except httpx.HTTPError as error:
             raise GatewayUnreachable(
                 f"No gateway answers at {self._url} ({error}). Start one with `make up`, or name its "
