@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 ALIAS_STEP = "alias"
 OK = "ok"
+PATIENCE = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,8 @@ class Deployer:
         Raises:
             Conflict: another change of the model is in progress.
         """
-        async with self._leases.held(lease_name(model)) as mine:
+        # The reconciler acts on a model for moments; only who acts longer is worth telling about.
+        async with self._leases.held(lease_name(model), patience=PATIENCE) as mine:
             if not mine:
                 raise Conflict(f"Another change of {model} is in progress; repeat this when it is done.")
             yield await self._store.model(model)

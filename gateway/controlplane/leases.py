@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 15.0
 RENEWALS_PER_LEASE = 3
+RETRY_SECONDS = 0.1
 
 
 class Leases:
@@ -44,16 +45,23 @@ class Leases:
         self._now = now
 
     @asynccontextmanager
-    async def held(self, name: str) -> AsyncIterator[bool]:
+    async def held(self, name: str, patience: float = 0.0) -> AsyncIterator[bool]:
         """Hold a lease for the block, renewing it; yields False when somebody else holds it.
+
+        Args:
+            name: of the lease.
+            patience: seconds to wait for somebody else to return it.
 
         Raises:
             Unavailable: when the database does not answer.
         """
         holder = secrets.token_hex(8)
-        if not await self.take(name, holder):
-            yield False
-            return
+        until = asyncio.get_running_loop().time() + patience
+        while not await self.take(name, holder):
+            if asyncio.get_running_loop().time() >= until:
+                yield False
+                return
+            await asyncio.sleep(RETRY_SECONDS)
         renewing = asyncio.create_task(self._keep(name, holder), name=f"lease {name}")
         try:
             yield True

@@ -27,6 +27,8 @@ from gateway.types import STABLE
 log = logging.getLogger(__name__)
 
 ACTOR = "reconciler"
+# A version that is not admitted is most likely being deployed right now; else a deployment was cut off.
+UNADMITTED_GRACE = 2.0
 FIRST_DEPLOY = ""  # stands for the version in the back-off of a model that has no stable version
 
 
@@ -136,8 +138,8 @@ class Reconciler:
         return frozenset(
             version
             for version in unwanted
-            if version not in state.admitted
-            or now - self._unwanted_since.get((state.model, version), now) >= self._grace
+            if now - self._unwanted_since.get((state.model, version), now)
+            >= (self._grace if version in state.admitted else UNADMITTED_GRACE)
         )
 
     async def _settle_safely(self, model: str) -> None:

@@ -52,3 +52,19 @@ async def test_a_living_holder_keeps_it_beyond_its_length(any_database: Database
         for _ in range(4):
             await asyncio.sleep(0.3)
             assert not await leases.take("model/digits", "thief")
+
+
+async def test_the_patient_get_it_when_it_is_returned(any_database: Database) -> None:
+    leases = Leases(any_database)
+    async with leases.held("model/digits"), leases.held("model/digits", patience=0.2) as early:
+        assert not early
+
+    async def hold_shortly() -> None:
+        async with leases.held("model/digits"):
+            await asyncio.sleep(0.3)
+
+    holding = asyncio.create_task(hold_shortly())
+    await asyncio.sleep(0.1)
+    async with leases.held("model/digits", patience=10) as mine:
+        assert mine
+    await holding

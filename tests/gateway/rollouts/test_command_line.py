@@ -48,9 +48,15 @@ def test_the_whole_way_of_a_version(hands: Operator, repository: Path) -> None:
 
     actions = [change["action"] for change in data(hands, "history", model)]
     assert actions == [
-        "deploy.refused", "deploy", "rollback", "rollout.promote", "rollout.weight", "rollout.start", "deploy",
-    ]  # fmt: skip
-    assert "reason=good" in tidegate(hands, "history", model).stdout.replace("\n", "")
+        "deploy.refused",
+        "deploy",
+        "rollback",
+        "rollout.promote",
+        "rollout.weight",
+        "rollout.start",
+        "deploy",
+    ]
+    assert "reason=good" in tidegate(hands, "history", model).stdout
 
 
 def test_wrong_calls_end_in_what_to_do(hands: Operator) -> None:
