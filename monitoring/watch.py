@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -32,7 +33,10 @@ def watch(prometheus: Prometheus, console: Console) -> None:
     console.print(f"Prometheus: {url}", highlight=False)
     with console.status("Waiting for the first scrape of every target …"):
         _wait_for_scrapes(prometheus, stopped)
-    console.print(_targets(prometheus))
+    targets = prometheus.targets()
+    console.print(_table(targets))
+    if any(target["health"] != "up" for target in targets):
+        console.print("Start what is down with `make up`; Prometheus notices by itself.")
     console.print("Alerts are printed as they fire and resolve. Ctrl-C stops.")
     firing: dict[str, str] = {}
     while not stopped.wait(POLL_SECONDS):
@@ -48,9 +52,9 @@ def _wait_for_scrapes(prometheus: Prometheus, stopped: threading.Event) -> None:
             return
 
 
-def _targets(prometheus: Prometheus) -> Table:
+def _table(targets: Sequence[dict[str, Any]]) -> Table:
     table = Table("job", "target", "health", "last error")
-    for target in prometheus.targets():
+    for target in targets:
         labels = target["labels"]
         table.add_row(labels["job"], labels["instance"], target["health"], target["lastError"])
     return table

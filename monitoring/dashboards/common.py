@@ -28,14 +28,15 @@ ANNOTATIONS = (
     ),
     Annotation(
         "Rollout weight",
-        "max by (endpoint) (changes(tidegate_rollout_candidate_weight[1m])) > 0",
-        "Weight of {{endpoint}}'s candidate changed",
+        "max by (model) (changes(tidegate_rollout_weight[1m])) > 0",
+        "Weight of {{model}}'s candidate changed",
         "purple",
     ),
     Annotation(
-        "Version changes",
-        "max by (endpoint, alias) (changes(tidegate_alias_version[1m])) > 0",
-        "{{endpoint}}: {{alias}} moved",
+        "Stable version changes",
+        "max by (model, version) (tidegate_stable_version_info)\n"
+        "unless max by (model, version) (tidegate_stable_version_info offset 1m)",
+        "{{model}}: version {{version}} is stable",
         "blue",
     ),
 )

@@ -8,7 +8,8 @@ from monitoring.dashboards.common import ANNOTATIONS, UP_COLOURS, error_colours,
 from monitoring.rules.rollout import ALIASES
 
 CHOSEN = 'model=~"$model"'
-WEIGHT = 'max by (endpoint) (tidegate_rollout_candidate_weight{endpoint=~"$model"})'
+WEIGHT = 'max by (model) (tidegate_rollout_weight{model=~"$model"})'
+DEPLOYS = 'sum by (model, code) (increase(tidegate_deploys_total{model=~"$model"}[1h]))'
 CHOSEN_VERSION = 'model=~"$model", version=~"$version"'
 REQUESTS = f"rate(tidegate_requests_total{{{CHOSEN_VERSION}}}[$__rate_interval])"
 
@@ -174,7 +175,7 @@ def _rollout(config: RuleConfig) -> Row:
             Panel(
                 "Candidate's weight",
                 "Percent of the requests that the candidate answers.",
-                [Query(WEIGHT, "{{endpoint}}")],
+                [Query(WEIGHT, "{{model}}")],
                 unit="percent",
                 maximum=100,
             ),

@@ -1,8 +1,8 @@
 """Rollouts: the candidate against the stable version. Here alone is known how one shows in metrics.
 
-The gateway tells which version an alias points to in the value of `tidegate_alias_version{endpoint, alias}`,
-while requests carry their version as a label; `count_values` turns the one into the other. An endpoint has
-the name of its model, so `endpoint` becomes `model` by relabelling.
+The gateway tells the compared versions by `tidegate_stable_version_info` and
+`tidegate_candidate_version_info{model, version}`, always 1, and that a rollout runs by the presence of
+`tidegate_rollout_weight{model}`.
 """
 
 from __future__ import annotations
@@ -81,10 +81,6 @@ def _fair(config: RuleConfig) -> str:
 
 
 def _version(alias: str) -> str:
-    """Return PromQL for 1 per (model, version) that `alias` points to while a rollout runs there."""
-    # Every gateway replica says the same: count_values makes one of them, whatever the count.
-    return (
-        'clamp_max(label_replace(\n  count_values by (endpoint) ("version", '
-        f'tidegate_alias_version{{alias="{alias}"}}\n    '
-        'and on (endpoint) tidegate_rollout_candidate_weight),\n  "model", "$1", "endpoint", "(.*)"), 1)'
-    )
+    """Return PromQL for 1 per (model, version) that `alias` names while a rollout runs there."""
+    # max: every gateway replica says the same.
+    return f"max by (model, version) (tidegate_{alias}_version_info)\nand on (model) tidegate_rollout_weight"

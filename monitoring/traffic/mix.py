@@ -6,10 +6,14 @@ import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from monitoring.traffic.tensors import MAX_BATCH, Tensor, TensorSpec, make_tensor
 
+# Users behind the one key: a rollout keeps each of them on one version.
+USERS = 100
+STICKY = "X-Tidegate-Sticky"
 JSON = {"Content-Type": "application/json"}
 OCTETS = {"Content-Type": "application/octet-stream"}
 
@@ -73,7 +77,7 @@ def v2_json(model: Model, dice: random.Random) -> Request:
         {"name": t.spec.name, "datatype": t.spec.datatype, "shape": t.shape, "data": t.nested()}
         for t in model.tensors(dice)
     ]
-    return _infer(model, {"inputs": inputs})
+    return _infer(model, {"inputs": inputs}, _user(dice))
 
 
 def v2_binary(model: Model, dice: random.Random) -> Request:
@@ -93,7 +97,7 @@ def v2_binary(model: Model, dice: random.Random) -> Request:
         "POST",
         f"/v2/models/{model.name}/infer",
         header + b"".join(data for _, data in parts),
-        {**OCTETS, "Inference-Header-Content-Length": str(len(header))},
+        {**OCTETS, **_user(dice), "Inference-Header-Content-Length": str(len(header))},
     )
 
 
@@ -110,7 +114,9 @@ def v1_predict(model: Model, dice: random.Random) -> Request:
         body = {
             "instances": [row[0] if len(row) == 1 else dict(zip(names, row, strict=True)) for row in rows]
         }
-    return Request("POST", f"/v1/models/{model.name}:predict", json.dumps(body).encode(), JSON)
+    return Request(
+        "POST", f"/v1/models/{model.name}:predict", json.dumps(body).encode(), {**JSON, **_user(dice)}
+    )
 
 
 def metadata(model: Model, dice: random.Random) -> Request:
@@ -150,5 +156,12 @@ def wrong_key(model: Model, dice: random.Random) -> Request:
     return Request(good.method, good.path, good.content, headers, with_key=False)
 
 
-def _infer(model: Model, body: Mapping[str, Any]) -> Request:
-    return Request("POST", f"/v2/models/{model.name}/infer", json.dumps(body).encode(), JSON)
+def _infer(
+    model: Model, body: Mapping[str, Any], headers: Mapping[str, str] = MappingProxyType({})
+) -> Request:
+    content = json.dumps(body).encode()
+    return Request("POST", f"/v2/models/{model.name}/infer", content, {**JSON, **headers})
+
+
+def _user(dice: random.Random) -> dict[str, str]:
+    return {STICKY: f"user-{dice.randrange(USERS)}"}

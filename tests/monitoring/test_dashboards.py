@@ -11,7 +11,14 @@ import pytest
 from monitoring.dashboards import DASHBOARDS, DASHBOARDS_DIRECTORY
 from monitoring.dashboards.builder import Dashboard, Panel, Query, Row
 from monitoring.rules import RULES_DIRECTORY
-from tests.support.promql import check_expressions, metric_names, panels_of, rules_of, without_variables
+from tests.support.promql import (
+    check_expressions,
+    metric_names,
+    needs_prometheus,
+    panels_of,
+    rules_of,
+    without_variables,
+)
 
 FILES = [DASHBOARDS_DIRECTORY / name for name in DASHBOARDS]
 # Links and bookmarks outside this repository live on these.
@@ -37,6 +44,7 @@ def test_uids_are_the_published_ones() -> None:
     assert {file.name: load(file)["uid"] for file in FILES} == UIDS
 
 
+@needs_prometheus
 @by_file
 def test_expressions_parse(file: Path, tmp_path: Path) -> None:
     check_expressions(map(without_variables, expressions(file)), tmp_path)

@@ -1,11 +1,12 @@
 """Alerts fire from the real fault: a real Triton and gateway are overloaded, killed and stopped.
 
-The rules are the production rules with time running faster; nothing else differs, as `test_config` proves.
+The rules are the production rules with time running faster, as `test_config` proves.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import threading
 import time
@@ -20,21 +21,24 @@ import psutil
 import pytest
 
 from embedded.model_processes import model_processes
-from monitoring.config import GATEWAY_JOB, SUPERVISOR_JOB, TRITON_JOB
+from monitoring.config import GATEWAY_JOB, SUPERVISOR_JOB, TRITON_JOB, RuleConfig, Thresholds
 from monitoring.prometheus import Prometheus
 from tests.support.gateway import RunningGateway, headers, running_gateway
 from tests.support.onnx_models import write_identity, write_slow
 from tests.support.prometheus import firing, running_prometheus, wait_for
+from tests.support.promql import needs_prometheus
 from tests.support.stack import RunningStack, running_stack
 from tests.support.triton import RunningTriton, running_triton
+from tests.support.versioned_models import NAME, WIDTH, publish, write_manifest
 
 # A minute is 2 s: "for: 1m" holds 2 s, a 5 m window is 10 s wide and holds 20 scrapes.
-TIME_SCALE = 1 / 30
+# What counts events in a window must shrink with it.
+RULES = RuleConfig(time_scale=1 / 30, thresholds=Thresholds(candidate_requests=5))
 # Far more than any of these alerts takes to fire when the machine is idle.
 DEADLINE = 90.0
 STEADY = 0.1
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [needs_prometheus, pytest.mark.timeout(400)]
 
 
 @dataclass(frozen=True)
@@ -48,10 +52,13 @@ class Patient:
 
     def infer(self, model: str, timeout: float = 5.0) -> int:
         """Send one request and return its status, 0 without an answer."""
-        body = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 1], "data": [1.0]}]}
+        width = WIDTH if model == NAME else 1
+        body = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, width], "data": [1.0] * width}]}
         url = f"{self.gateway.base_url}/v2/models/{model}/infer"
+        # One user after the other: a rollout keeps each on one version.
+        sent = {**headers(self.key), "X-Tidegate-Sticky": secrets.token_hex(4)}
         try:
-            return httpx.post(url, json=body, headers=headers(self.key), timeout=timeout).status_code
+            return httpx.post(url, json=body, headers=sent, timeout=timeout).status_code
         except httpx.HTTPError:
             return 0
 
@@ -95,9 +102,10 @@ def quiet(prometheus: Prometheus, *names: str) -> None:
     assert set(names) & firing(prometheus) == set()
 
 
-def kill_processes_of(model: str, server_pid: int, repository: Path) -> None:
-    """Kill every process of a model, as a crash in native code would end it."""
-    victims = [p.pid for p in model_processes(server_pid, repository.resolve()) if p.model == model]
+def kill_processes_of(model: str, server_pid: int, repository: Path, version: str = "1") -> None:
+    """Kill every process of a model version, as a crash in native code would end it."""
+    running = model_processes(server_pid, repository.resolve())
+    victims = [p.pid for p in running if (p.model, p.version) == (model, version)]
     assert victims
     for pid in victims:
         os.kill(pid, signal.SIGKILL)
@@ -109,14 +117,15 @@ def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Patient]:
     repository = directory / "repository"
     write_identity(repository, "identity", width=1)
     write_slow(repository, "slow", rounds=40, dynamic_batching=False)
-    settings = {"max_in_flight": 1, "max_queue": 1, "request_timeout": 20}
+    publish(repository, 1)
+    settings = {"max_in_flight": 4, "max_queue": 4, "request_timeout": 20}
     with (
         running_triton(repository, directory, load=()) as triton,
         running_gateway(triton, directory, **settings) as gateway,
     ):
         gateway.wait_ready()
         urls = {GATEWAY_JOB: gateway.ops_url, TRITON_JOB: triton.metrics_url}
-        with running_prometheus(directory / "prometheus", urls, time_scale=TIME_SCALE) as prometheus:
+        with running_prometheus(directory / "prometheus", urls, rules=RULES) as prometheus:
             yield Patient(triton, gateway, gateway.create_key(), prometheus)
 
 
@@ -134,13 +143,32 @@ def test_a_hung_triton_stalls_the_queue_and_resolves(patient: Patient) -> None:
         resolves(prometheus, "GatewayQueueStalled", "GatewayTritonUnreachable", "TritonDown")
 
 
+def test_a_candidate_whose_process_dies_is_told_from_stable(patient: Patient) -> None:
+    prometheus, repository = patient.prometheus, patient.triton.model_repository
+    publish(repository, 2)
+    rollout = f"{patient.gateway.base_url}/admin/v1/models/{NAME}/rollout"
+    started = {"candidate": 2, "weight": 50}
+    answer = httpx.post(rollout, json=started, headers=patient.gateway.admin_headers, timeout=60)
+    assert answer.is_success, answer.text
+    with patient.traffic(NAME, callers=3, pause=0.02) as statuses:
+        wait_for(lambda: prometheus.query("rollout:candidate_requests:rate5m > 0"), DEADLINE, "no canary")
+        quiet(prometheus, f"RolloutCandidateFailing:{NAME}")
+        kill_processes_of(NAME, patient.triton.pid, repository, version="2")
+        fires(prometheus, f"RolloutCandidateFailing:{NAME}")
+        assert 200 in statuses[-50:]
+        quiet(prometheus, f"ModelFailing:{NAME}")
+    answer = httpx.post(f"{rollout}/abort", json={}, headers=patient.gateway.admin_headers, timeout=60)
+    assert answer.is_success, answer.text
+    resolves(prometheus, f"RolloutCandidateFailing:{NAME}")
+
+
 def test_an_overload_and_a_dead_model_process_are_told_apart(patient: Patient) -> None:
     prometheus = patient.prometheus
     with patient.traffic("identity") as identity:
         resolves(prometheus, "ModelFailing", "GatewayRefusing")
         wait_for(lambda: 200 in identity, DEADLINE, "identity does not serve")
         kill_processes_of("identity", patient.triton.pid, patient.triton.model_repository)
-        with patient.traffic("slow", callers=6, pause=0) as slow:
+        with patient.traffic("slow", callers=12, pause=0) as slow:
             fires(
                 prometheus, "GatewayRefusing:slow", "ModelFailing:identity", "TritonBackendFailures:identity"
             )
@@ -163,13 +191,14 @@ def test_a_dead_triton_and_then_a_dead_gateway(patient: Patient) -> None:
 def test_what_a_supervisor_cannot_or_need_not_mend(tmp_path: Path) -> None:
     repository = tmp_path / "repository"
     write_identity(repository, "identity", width=1)
+    write_manifest(repository / "identity" / "1", "identity", 1)
     with running_stack(repository, tmp_path / "state", "--no-samples") as stack:
         urls = {
             GATEWAY_JOB: stack.ops_url,
             TRITON_JOB: stack.triton_metrics_url,
             SUPERVISOR_JOB: stack.supervisor_url,
         }
-        with running_prometheus(tmp_path / "prometheus", urls, time_scale=TIME_SCALE) as prometheus:
+        with running_prometheus(tmp_path / "prometheus", urls, rules=RULES) as prometheus:
             quiet(prometheus, "ModelProcessRestarting", "ModelProcessDown", "SupervisorDown")
             for count in (1, 2, 3):
                 kill_processes_of("identity", server_pid(stack), repository)

@@ -13,7 +13,14 @@ import yaml
 from monitoring.config import BURN_RATES, RuleConfig
 from monitoring.rules import RULES_DIRECTORY
 from monitoring.rules.model import SEVERITIES
-from tests.support.promql import check_expressions, metric_names, panels_of, promtool, rules_of
+from tests.support.promql import (
+    check_expressions,
+    metric_names,
+    needs_prometheus,
+    panels_of,
+    promtool,
+    rules_of,
+)
 
 MONITORING = RULES_DIRECTORY.parent
 UNIT_TESTS = sorted((MONITORING / "tests").glob("*.yaml"))
@@ -31,12 +38,14 @@ def seconds(duration: str) -> int:
     return sum(int(number) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[unit] for number, unit in parts)
 
 
+@needs_prometheus
 def test_prometheus_takes_configuration_and_rules() -> None:
     said = promtool("check", "config", MONITORING / "prometheus.yml")
     assert f"{len(ALERTS)} rules found" in said
     assert f"{len(RECORDINGS)} rules found" in said
 
 
+@needs_prometheus
 @pytest.mark.parametrize("file", UNIT_TESTS, ids=lambda file: file.stem)
 def test_promtool_unit_tests(file: Path) -> None:
     promtool("test", "rules", file)
@@ -100,6 +109,7 @@ def test_every_alert_has_its_runbook_and_every_runbook_its_alert() -> None:
     assert sorted(file.stem for file in RUNBOOKS.glob("*.md")) == ALERT_NAMES
 
 
+@needs_prometheus
 @pytest.mark.parametrize("name", ALERT_NAMES)
 def test_runbooks_are_whole_and_their_queries_parse(name: str, tmp_path: Path) -> None:
     text = (RUNBOOKS / f"{name}.md").read_text()

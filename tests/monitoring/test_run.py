@@ -16,9 +16,11 @@ import pytest
 from monitoring import prometheus as module
 from monitoring.errors import ProgramMissing, PrometheusDied
 from monitoring.prometheus import PrometheusConfig, program, running
+from tests.support.promql import needs_prometheus
 from tests.support.triton import free_ports
 
 
+@needs_prometheus
 def test_runs_until_sigterm_and_reports_what_is_down(tmp_path: Path) -> None:
     (port,) = free_ports(1)
     output = tmp_path / "out"
@@ -53,6 +55,7 @@ def test_runs_until_sigterm_and_reports_what_is_down(tmp_path: Path) -> None:
         httpx.get(f"http://127.0.0.1:{port}/-/ready", timeout=5)
 
 
+@needs_prometheus
 def test_a_taken_port_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

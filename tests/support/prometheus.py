@@ -16,7 +16,11 @@ from tests.support.triton import free_ports
 
 @contextmanager
 def running_prometheus(
-    directory: Path, urls: Mapping[str, str], *, interval: float = 0.5, time_scale: float = 1.0
+    directory: Path,
+    urls: Mapping[str, str],
+    *,
+    interval: float = 0.5,
+    rules: RuleConfig = RuleConfig(),  # noqa: B008 - frozen
 ) -> Iterator[Prometheus]:
     """Run Prometheus until the block ends; every target has been scraped once when it begins.
 
@@ -24,14 +28,14 @@ def running_prometheus(
         directory: for configuration, data and log.
         urls: one URL of each job; only its host and port count.
         interval: seconds between scrapes and between evaluations.
-        time_scale: of the rules.
+        rules: numbers and time scale of the rules.
     """
     targets = {job: (urlsplit(url).netloc,) for job, url in urls.items()}
     config = PrometheusConfig(
         directory=directory,
         port=free_ports(1)[0],
         scrape=ScrapeConfig(targets=targets, interval=interval),
-        rules=RuleConfig(time_scale=time_scale),
+        rules=rules,
     )
     directory.mkdir(parents=True, exist_ok=True)
     with running(config) as prometheus:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from monitoring.prometheus import program
+
+needs_prometheus = pytest.mark.skipif(
+    shutil.which("promtool") is None or shutil.which("prometheus") is None,
+    reason="no Prometheus here: apt-get install prometheus",
+)
 
 # Words that are no metric names though they stand where one could.
 KEYWORDS = {"and", "or", "unless", "bool", "offset"}
