@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
-from starlette.routing import BaseRoute
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from gateway.api import error_answers
@@ -15,7 +15,8 @@ from gateway.api.admin import Admin, admin_routes
 from gateway.api.admin_models import AdminModels, model_routes
 from gateway.api.admin_rollouts import AdminRollouts, rollout_routes
 from gateway.api.drain import Drain
-from gateway.api.guarded_route import Guard
+from gateway.api.front import FrontedAPI
+from gateway.api.guarded_route import Guard, GuardedRoute
 from gateway.api.ops import ops_app
 from gateway.api.routes import inference_routes
 from gateway.controlplane.assembly import Versions, build_versions
@@ -101,12 +102,12 @@ def create_app(settings: Settings) -> Gateway:
     )
     models = AdminModels(versions.overview, versions.deployer, versions.store, versions.routing)
     api = _api(
+        inference,
         [
-            *inference,
             *admin_routes(Admin(store, pepper, principals.refresh), guard),
             *model_routes(models, guard),
             *rollout_routes(AdminRollouts(versions.rollouts, models), guard),
-        ]
+        ],
     )
     checks = (drain.problems, control_plane.problems, versions.files.problems, plane.problems)
     ops = ops_app(metrics.registry, checks)
@@ -138,10 +139,11 @@ def _triton(settings: Settings, metrics: Metrics) -> TritonClients:
         ) from error
 
 
-def _api(routes: list[BaseRoute]) -> FastAPI:
+def _api(inference: list[Route], routes: list[GuardedRoute]) -> FastAPI:
     # No /docs: its page loads scripts from a content delivery network. No slash redirects: their target
     # would be built from the client's Host header.
-    api = FastAPI(
+    api = FrontedAPI(
+        inference,
         title="Tidegate",
         version=_version(),
         docs_url=None,

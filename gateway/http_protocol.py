@@ -61,6 +61,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._header_bytes = 0
         self._hosts = 0
         self._unparsed = 0
+        self._in_body = False
         self._header_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -78,8 +79,9 @@ class HttpProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self.cycle is not None and not self.cycle.response_complete:
             return
-        # The parser keeps an unfinished header to itself: `on_header` would be too late to count it.
-        self._unparsed += len(data)
+        # The parser keeps an unfinished header to itself: `on_header` would be too late to count it. What
+        # is left of a body that was answered early is no header, but its time is bounded all the same.
+        self._unparsed += 0 if self._in_body else len(data)
         if self._unparsed > MAX_URL_BYTES + MAX_HEADER_BYTES and not self.transport.is_closing():
             self._refusal = HEADERS_TOO_LARGE
             self.send_400_response("")
@@ -112,6 +114,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Start the request, now that its headers are known to be sound."""
         self._stop_header_timer()
         self._unparsed = 0
+        self._in_body = True
         if self._hosts != 1 and self.parser.get_http_version() != "1.0":
             self._refuse(BAD_HOST)
         upgrade = self.parser.should_upgrade()
@@ -122,6 +125,11 @@ class HttpProtocol(HttpToolsProtocol):
         # waited for.
         if upgrade or getattr(self.server_state, "draining", False):
             self.cycle.keep_alive = False
+
+    def on_message_complete(self) -> None:
+        """End a request's body."""
+        self._in_body = False
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words, ours are sent
         """Answer what the parser or this class refused, and close."""

@@ -29,7 +29,7 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         # The client's switch is one for the process: `_created` doubles the series and nothing reads it.
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry or CollectorRegistry()
         r = self.registry
         # process_*: memory, CPU seconds, open files of this process.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import math
 import signal
@@ -75,6 +76,7 @@ async def _serve(settings: Settings) -> None:
             await gateway.start()
             api = Server(gateway.api, settings)
             api_task = asyncio.create_task(api.serve([api_socket]), name="api")
+            _calm_collector()
             _log_listening(api_socket, ops_socket)
             await _until(stop, api_task, ops_task)
             await _drain(gateway, api, api_task, settings)
@@ -83,6 +85,17 @@ async def _serve(settings: Settings) -> None:
             await ops_task
             await gateway.stop()
     log.info("stopped")
+
+
+def _calm_collector() -> None:
+    """Let the cycle collector pass over what lives as long as the process.
+
+    With Python's defaults it walked every module and route once per 700 allocations, a quarter of the CPU
+    of small inferences.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 async def _until(stop: asyncio.Event, *servers: asyncio.Task[None]) -> None:

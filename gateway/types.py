@@ -95,7 +95,7 @@ class TensorSpec:
     Attributes:
         name: the tensor's name.
         datatype: V2 name, one of `DATATYPES`.
-        shape: full shape, −1 for a dynamic axis; includes the batch axis when the model batches.
+        shape: full shape, -1 for a dynamic axis; includes the batch axis when the model batches.
         optional: whether a request may leave this input out.
     """
 
