@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import itertools
 import threading
 import time
 from collections import Counter
@@ -27,6 +27,7 @@ class Endpoints:
 
     def __init__(self, *pods: RunningPod) -> None:
         self._urls = [_url(pod) for pod in pods]
+        self._turn = itertools.count()
 
     def add(self, pod: RunningPod) -> None:
         """Send new connections to a pod too."""
@@ -38,8 +39,9 @@ class Endpoints:
 
     def choose(self) -> str | None:
         """Return where a new connection goes."""
+        # In turn, so that every pod gets its share even of few clients.
         urls = self._urls
-        return random.choice(urls) if urls else None
+        return urls[next(self._turn) % len(urls)] if urls else None
 
 
 class Load:
