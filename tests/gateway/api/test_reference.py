@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from gateway.api.endpoint import Endpoint
 from gateway.api.front import FrontedAPI
+from gateway.api.guarded_route import GuardedRoute
 from gateway.app import create_app
 from gateway.errors import GatewayError
 from gateway.settings import Settings
@@ -41,6 +42,19 @@ def test_every_inference_route_is_documented_with_its_scopes(routes: list[Route]
     rows = re.findall(r"^\| `(\w+) (/\S+)` \| ([^|]+) \|", (DOCS / "api.md").read_text(), re.MULTILINE)
     documented = {(method, path): set(re.findall(r"`(\w+)`", scopes)) for method, path, scopes in rows}
     served = {(r.endpoint.method, r.path): set(r.endpoint.scopes) for r in routes}  # type: ignore[attr-defined]
+    assert documented == served
+
+
+def test_every_administration_route_is_documented_with_its_scopes(tmp_path: Path) -> None:
+    rows = re.findall(r"^\| (\w+) (/admin\S+) \| ([^|]+) \|", (DOCS / "api.md").read_text(), re.MULTILINE)
+    documented = {(method, path): set(re.findall(r"`(\w+)`", scopes)) for method, path, scopes in rows}
+    app = create_app(Settings.model_validate({"state_dir": tmp_path}))
+    served = {
+        (method, route.path): set(route.needs)
+        for route in app.api.routes
+        if isinstance(route, GuardedRoute)
+        for method in route.methods or ()
+    }
     assert documented == served
 
 
