@@ -113,11 +113,12 @@ class Trials:
     async def _ask(self, model: str, version: str) -> bool:
         """Send the golden requests; return whether there are any."""
         spec = await self._repository.spec(model, version)
-        content = self._files.golden(model, version)
+        # In threads: half a million numbers would hold up every request meanwhile.
+        content = await asyncio.to_thread(self._files.golden, model, version)
         if content is None:
             return False
         try:
-            requests = golden.parse(content, model, version)
+            requests = await asyncio.to_thread(golden.parse, content, model, version)
         except ValueError as error:
             log.warning("golden_unreadable", extra={"model": model, "version": version, "reason": str(error)})
             raise _failed(model, version, GOLDEN, "its golden.json cannot be understood") from None
@@ -131,7 +132,7 @@ class Trials:
                 )
                 said = "is refused" if isinstance(error, BadRequest) else "is not answered"
                 raise _failed(model, version, GOLDEN, f"golden request {number} {said}") from None
-            difference = expected.difference(answer)
+            difference = await asyncio.to_thread(expected.difference, answer)
             if difference is not None:
                 raise _failed(model, version, GOLDEN, f"golden request {number}: {difference}")
         return True
