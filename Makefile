@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install up monitor traffic test check lint format typecheck samples clean
+.PHONY: help install up monitor traffic generate test check lint format typecheck samples clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12; do \
 # ONNX Runtime reports its sessions to its maker unless told not to.
 export ORT_DISABLE_TELEMETRY := 1
 INSTALLED := $(VENV)/.installed
-SOURCES := tidegate gateway export embedded samples monitoring tests benchmarks
+SOURCES := tidegate gateway export embedded samples monitoring helm tests benchmarks
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -31,6 +31,11 @@ monitor: $(INSTALLED) ## Run a real Prometheus, rules loaded, against the stack 
 
 traffic: $(INSTALLED) ## Send a realistic mix of requests to the stack of `make up`
 	@exec $(BIN)/python -m monitoring traffic
+
+generate: $(INSTALLED) ## Write the generated files: rules, dashboards and the chart's copies of them
+	$(BIN)/python -m monitoring rules
+	$(BIN)/python -m monitoring dashboards
+	$(BIN)/python helm/sync_monitoring.py
 
 samples: $(INSTALLED) ## Train and export every sample model
 	@$(BIN)/tidegate samples build --all

@@ -13,8 +13,6 @@ from pathlib import Path
 
 import httpx
 
-from embedded import ConfigurationError
-from embedded.ports import require_free
 from tidegate.children import Child
 from tidegate.errors import ChildDied, CommandError
 from tidegate.state import StateDirectory
@@ -118,6 +116,10 @@ def running(config: StackConfig) -> Iterator[tuple[Child, Child]]:
     Raises:
         CommandError: a port is taken; nothing was started.
     """
+    # Imported late: commands that start nothing run where the embedded Triton is not installed.
+    from embedded.errors import ConfigurationError
+    from embedded.ports import require_free
+
     # Here as well as in the children: whoever answers on a taken port would be mistaken for the new stack.
     try:
         require_free(config.host, config.ports())
