@@ -49,8 +49,9 @@ class Patient:
     gateway: RunningGateway
     key: str
     prometheus: Prometheus
+    client: httpx.Client
 
-    def infer(self, model: str, timeout: float = 5.0) -> int:
+    def infer(self, model: str, timeout: float = 15.0) -> int:
         """Send one request and return its status, 0 without an answer."""
         width = WIDTH if model == NAME else 1
         body = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, width], "data": [1.0] * width}]}
@@ -58,7 +59,7 @@ class Patient:
         # One user after the other: a rollout keeps each on one version.
         sent = {**headers(self.key), "X-Tidegate-Sticky": secrets.token_hex(4)}
         try:
-            return httpx.post(url, json=body, headers=sent, timeout=timeout).status_code
+            return self.client.post(url, json=body, headers=sent, timeout=timeout).status_code
         except httpx.HTTPError:
             return 0
 
@@ -116,7 +117,7 @@ def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Patient]:
     directory = tmp_path_factory.mktemp("patient")
     repository = directory / "repository"
     write_identity(repository, "identity", width=1)
-    write_slow(repository, "slow", rounds=40, dynamic_batching=False)
+    write_slow(repository, "slow", rounds=300, dynamic_batching=False)
     publish(repository, 1)
     settings = {"max_in_flight": 4, "max_queue": 4, "request_timeout": 20}
     with (
@@ -125,8 +126,11 @@ def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Patient]:
     ):
         gateway.wait_ready()
         urls = {GATEWAY_JOB: gateway.ops_url, TRITON_JOB: triton.metrics_url}
-        with running_prometheus(directory / "prometheus", urls, rules=RULES) as prometheus:
-            yield Patient(triton, gateway, gateway.create_key(), prometheus)
+        with (
+            running_prometheus(directory / "prometheus", urls, rules=RULES) as prometheus,
+            httpx.Client(trust_env=False) as client,
+        ):
+            yield Patient(triton, gateway, gateway.create_key(), prometheus, client)
 
 
 def test_a_hung_triton_stalls_the_queue_and_resolves(patient: Patient) -> None:
