@@ -84,6 +84,14 @@ class RunningStack:
         return self.process.wait(STOP_SECONDS)
 
 
+def _command_line(process: psutil.Process) -> str:
+    """Return the command line, empty for a process that is gone or not yet reaped."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
 @contextmanager
 def running_stack(repository: Path, state_dir: Path, *options: str) -> Iterator[RunningStack]:
     """Run `tidegate up` until the block ends.
