@@ -11,13 +11,14 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 import msgspec
 
+from gateway.controlplane.routing_records import ModelState
 from gateway.errors import UnusableVersion
 
 MANIFEST, CONFIG, GOLDEN = "manifest.json", "config.pbtxt", "golden.json"
@@ -114,7 +115,8 @@ class VersionFiles:
         Files that did not change since they were last verified are not read again.
 
         Returns:
-            SHA-256 of the manifest; of the list of files where none is required and there is none.
+            SHA-256 of the names and checksums of its files, so that the same files published again are the
+            same version; of their names and sizes where no manifest is required and there is none.
 
         Raises:
             UnusableVersion: something is missing, different, foreign, or half written.
@@ -143,9 +145,8 @@ class VersionFiles:
         if MANIFEST not in sizes:
             if self._require_manifest:
                 raise _unusable(model, version, f"it has no {MANIFEST}")
-            return hashlib.sha256(repr(sorted(sizes.items())).encode()).hexdigest()
-        content = self._read(folder / MANIFEST)
-        manifest = _decode(content, model, version)
+            return _digest(sizes.items())
+        manifest = _decode(self._read(folder / MANIFEST), model, version)
         foreign = sizes.keys() - manifest.files.keys() - {MANIFEST}
         if foreign:
             raise _unusable(model, version, f"{_name(min(foreign))} is not in its manifest")
@@ -156,7 +157,7 @@ class VersionFiles:
                 raise _unusable(model, version, f"{_name(path)} has another size than in its manifest")
             if _sha256(folder / path) != expected.sha256:
                 raise _unusable(model, version, f"{_name(path)} has another checksum than in its manifest")
-        return hashlib.sha256(content).hexdigest()
+        return _digest((path, expected.sha256) for path, expected in manifest.files.items())
 
     @staticmethod
     def _read(path: Path) -> bytes:
@@ -168,6 +169,18 @@ class VersionFiles:
         if len(content) > MAX_TEXT_BYTES:
             raise ValueError("too large")
         return content
+
+
+def require_unchanged(state: ModelState, version: str, digest: str) -> None:
+    """Return unless the version was admitted with other files than it has now.
+
+    A version never changes: loaded again, its new files would serve without having been tried out.
+
+    Raises:
+        UnusableVersion: it was.
+    """
+    if state.admitted.get(version, digest) != digest:
+        raise _unusable(state.model, version, "its files are not those that were deployed under this number")
 
 
 def _decode(content: bytes, model: str, version: str) -> _Manifest:
@@ -192,6 +205,10 @@ def _walk(folder: Path) -> Iterator[tuple[str, int, int, int, int]]:
             raise OSError("not a regular file")
         name = str(path.relative_to(folder))
         yield name, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _digest(entries: Iterable[tuple[str, object]]) -> str:
+    return hashlib.sha256(repr(sorted(entries)).encode()).hexdigest()
 
 
 def _sha256(path: Path) -> str:

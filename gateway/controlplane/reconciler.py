@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from gateway.controlplane.backoff import Backoff
 from gateway.controlplane.deployer import Deployer, lease_name
 from gateway.controlplane.leases import Leases
-from gateway.controlplane.manifest import VersionFiles
+from gateway.controlplane.manifest import VersionFiles, require_unchanged
 from gateway.controlplane.routing import Routing
 from gateway.controlplane.routing_records import ModelState
 from gateway.controlplane.routing_store import RoutingStore
@@ -163,7 +163,7 @@ class Reconciler:
                 return
             for version in state.wanted:
                 if self._backoff.due((model, version), now):
-                    await self._restore(state, version, may_unload)
+                    await self._restore(state, version)
             if may_unload:
                 await self._unload(state)
         await self._look()
@@ -192,7 +192,7 @@ class Reconciler:
         seconds = self._backoff.fail(key, asyncio.get_running_loop().time())
         log.error("no_usable_version", extra={"model": state.model, "retry_seconds": seconds})
 
-    async def _restore(self, state: ModelState, version: str, may_admit: bool) -> None:
+    async def _restore(self, state: ModelState, version: str) -> None:
         """Load a version that is named but not loaded."""
         model, key = state.model, (state.model, version)
         found = await self._triton.held(model)
@@ -200,17 +200,8 @@ class Reconciler:
             self._backoff.clear(key)
             return
         try:
-            digest = await self._files.verify(model, version)
-            if digest == state.admitted.get(version):
-                await self._triton.hold(model, found.ready | {version})
-            elif may_admit and self._auto_deploy:
-                # Other bytes under a version that was admitted: they must pass every step anew.
-                await self._deployer.deploy_held(state, version, _alias_of(state, version), ACTOR)
-            else:
-                raise UnusableVersion(
-                    f"Version {version} of {model} differs from what was deployed; deploy it again.",
-                    step="checksum",
-                )
+            require_unchanged(state, version, await self._files.verify(model, version))
+            await self._triton.hold(model, found.ready | {version})
         except GatewayError as error:
             seconds = self._backoff.fail(key, asyncio.get_running_loop().time())
             reason = error.reason if isinstance(error, LoadFailed) else error.message
@@ -231,7 +222,3 @@ class Reconciler:
         if gone:
             await self._triton.hold(state.model, found.ready - gone)
             log.info("versions_unloaded", extra={"model": state.model, "versions": sorted(gone, key=int)})
-
-
-def _alias_of(state: ModelState, version: str) -> str:
-    return next(name for name, alias in state.aliases.items() if alias.version == version)

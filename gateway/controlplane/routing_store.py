@@ -170,16 +170,16 @@ def refuse_during_rollout(state: ModelState, alias: str) -> None:
 
 
 async def admit_version(change: Change, state: ModelState, version: str, digest: str) -> bool:
-    """Admit a version, or take note of its new digest; return whether that changed anything."""
+    """Admit a version; return whether it was not admitted yet.
+
+    Raises:
+        Conflict: it was, with other files.
+    """
     table, known = admitted_versions, state.admitted.get(version)
     if known == digest:
         return False
     if known is not None:
-        here = (table.c.model == state.model) & (table.c.version == version)
-        await change.connection.execute(
-            update(table).where(here).values(digest=digest, admitted_at=change.at)
-        )
-        return True
+        raise Conflict(f"Version {version} of {state.model} changed meanwhile; publish it as a new version.")
     endpoint = select(endpoints.c.name).where(endpoints.c.name == state.model)
     if (await change.connection.execute(endpoint)).first() is None:
         await change.connection.execute(

@@ -17,7 +17,7 @@ from typing import Any
 
 from gateway.controlplane import golden
 from gateway.controlplane.manifest import STEP as CHECKSUM
-from gateway.controlplane.manifest import VersionFiles
+from gateway.controlplane.manifest import VersionFiles, require_unchanged
 from gateway.controlplane.routing_records import ModelState
 from gateway.controlplane.version_sets import LOAD, VersionSets
 from gateway.errors import BadRequest, DeadlineExceeded, GatewayError, UnusableVersion
@@ -80,6 +80,7 @@ class Trials:
         trial, model = Trial(), state.model
         async with _step(trial, CHECKSUM):
             trial.digest = await self._files.verify(model, version)
+            require_unchanged(state, version, trial.digest)
         try:
             async with _step(trial, LOAD):
                 await self._load(model, version)

@@ -5,27 +5,29 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.controlplane.manifest import VersionFiles
+from gateway.controlplane.manifest import VersionFiles, require_unchanged
+from gateway.controlplane.routing_records import ModelState
 from gateway.errors import UnusableVersion
 
 CONTENT = {"model.onnx": b"weights", "extra/notes.txt": b"notes"}
 
 
-def publish(root: Path, number: int = 1, **changes: Any) -> Path:
+def publish(root: Path, number: int = 1, content: dict[str, bytes] = CONTENT, **changes: Any) -> Path:
     """Write a version with a true manifest, or one changed in the given fields."""
     folder = root / "digits" / str(number)
     (folder / "extra").mkdir(parents=True)
-    for name, content in CONTENT.items():
-        (folder / name).write_bytes(content)
+    for name, data in content.items():
+        (folder / name).write_bytes(data)
     files = {
-        name: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
-        for name, content in CONTENT.items()
+        name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+        for name, data in content.items()
     }
     manifest = {"format_version": 1, "model": "digits", "version": number, "files": files, **changes}
     (folder / "manifest.json").write_text(json.dumps(manifest))
@@ -37,10 +39,23 @@ def files(tmp_path: Path) -> VersionFiles:
     return VersionFiles(tmp_path, require_manifest=True)
 
 
-async def test_a_whole_version_has_the_digest_of_its_manifest(files: VersionFiles, tmp_path: Path) -> None:
-    manifest = (publish(tmp_path) / "manifest.json").read_bytes()
-    assert await files.verify("digits", "1") == hashlib.sha256(manifest).hexdigest()
-    assert await files.verify("digits", "1") == hashlib.sha256(manifest).hexdigest()
+async def test_the_digest_is_that_of_the_files(files: VersionFiles, tmp_path: Path) -> None:
+    folder = publish(tmp_path)
+    digest = await files.verify("digits", "1")
+    assert await files.verify("digits", "1") == digest
+    shutil.rmtree(folder)
+    publish(tmp_path, created="later")
+    assert await files.verify("digits", "1") == digest
+    shutil.rmtree(folder)
+    publish(tmp_path, content={**CONTENT, "model.onnx": b"wEights"})
+    changed = await files.verify("digits", "1")
+    assert changed != digest
+
+    deployed = ModelState("digits", {}, {"1": digest})
+    require_unchanged(deployed, "1", digest)
+    require_unchanged(deployed, "2", changed)
+    with pytest.raises(UnusableVersion, match="not those that were deployed"):
+        require_unchanged(deployed, "1", changed)
 
 
 BREAKAGES: dict[str, tuple[Callable[[Path], object], str]] = {

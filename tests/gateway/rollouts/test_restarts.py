@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import threading
 import time
@@ -142,7 +143,8 @@ def test_the_first_deployment_takes_the_highest_usable_version(tmp_path: Path) -
         assert hands.deploy(5)["previous"] == "2"
 
 
-def test_bytes_that_changed_under_a_deployed_version_do_not_come_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("changed", ["a byte", "everything"])
+def test_bytes_that_changed_under_a_deployed_version_do_not_come_back(tmp_path: Path, changed: str) -> None:
     repository = write_nothing(tmp_path)
     folder = publish(repository, 1)
     with running_triton(repository, tmp_path, load=()) as triton:
@@ -150,10 +152,33 @@ def test_bytes_that_changed_under_a_deployed_version_do_not_come_back(tmp_path: 
             gateway.wait_ready()
             operator(gateway).deploy(1)
         assert triton.post(f"/v2/repository/models/{NAME}/unload", admin=True).is_success
-        model = folder / "model.onnx"
-        model.write_bytes(model.read_bytes() + b"\0")
-        with running_gateway(triton, tmp_path, auto_deploy=False, **QUICK) as gateway:
+        if changed == "a byte":
+            model = folder / "model.onnx"
+            model.write_bytes(model.read_bytes() + b"\0")
+        else:  # published anew under the same number: whole, but untried
+            shutil.rmtree(folder)
+            publish(repository, 1, factor=5)
+        with running_gateway(triton, tmp_path, auto_deploy=True, **QUICK) as gateway:
             hands = operator(gateway)
             eventually(lambda: bool(log_of(gateway, "version_not_loaded")))
             assert hands.infer().status_code == 503
             assert hands.loaded() == set()
+            hands.refused("POST", "/deploy", 422, {"version": 1})
+            assert hands.infer().status_code == 503
+            publish(repository, 2)
+            hands.deploy(2)
+            assert hands.answered_by() == "2"
+
+
+def test_the_same_files_published_again_are_the_same_version(tmp_path: Path) -> None:
+    repository = write_nothing(tmp_path)
+    folder = publish(repository, 1)
+    with running_triton(repository, tmp_path, load=()) as triton:
+        with running_gateway(triton, tmp_path, **QUICK) as gateway:
+            gateway.wait_ready()
+        assert triton.post(f"/v2/repository/models/{NAME}/unload", admin=True).is_success
+        shutil.rmtree(folder)
+        publish(repository, 1)
+        with running_gateway(triton, tmp_path, **QUICK) as gateway:
+            gateway.wait_ready()
+            assert operator(gateway).answered_by() == "1"
