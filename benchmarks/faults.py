@@ -11,78 +11,20 @@ from __future__ import annotations
 
 import argparse
 import collections
-import concurrent.futures
-import json
 import os
 import signal
 import tempfile
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
-from samples.digits.data import load as load_digits
+from benchmarks.traffic import Traffic
 from tests.support.stack import RunningStack, running_stack
 
-WORKERS = 16
 # Words of the victim's command line. There is one model process for each instance of each model.
 FAULTS = {"Triton": ("bin/tritonserver",), "the model's process": ("python_backend_stub", "digits")}
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One request: when it was sent and answered, seconds, and the status (0: no HTTP answer)."""
-
-    sent: float
-    answered: float
-    status: int
-
-
-class Traffic:
-    """A steady stream of inferences, bounded in count."""
-
-    def __init__(self, stack: RunningStack, rate: float, seconds: float) -> None:
-        self._stack = stack
-        self._rate = rate
-        self._count = int(rate * seconds)
-        image = load_digits().held_out_images[:1]
-        self._body = json.dumps(
-            {
-                "inputs": [
-                    {
-                        "name": "image",
-                        "datatype": "FP32",
-                        "shape": list(image.shape),
-                        "data": image.ravel().tolist(),
-                    }
-                ]
-            }
-        ).encode()
-        self._local = threading.local()
-
-    def run(self) -> list[Answer]:
-        """Send every request at its own time, whatever became of the ones before."""
-        start = time.monotonic()
-        with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-            return list(pool.map(lambda number: self._send(start + number / self._rate), range(self._count)))
-
-    def _send(self, at: float) -> Answer:
-        time.sleep(max(0.0, at - time.monotonic()))
-        if not hasattr(self._local, "client"):
-            self._local.client = httpx.Client(
-                headers=self._stack.authorization | {"Content-Type": "application/json"}, timeout=15
-            )
-        sent = time.monotonic()
-        try:
-            answer = self._local.client.post(
-                f"{self._stack.gateway_url}/v2/models/digits/infer", content=self._body
-            )
-            status = answer.status_code
-        except httpx.HTTPError:
-            status = 0
-        return Answer(sent, time.monotonic(), status)
 
 
 def measure(
