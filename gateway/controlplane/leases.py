@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 LEASE_SECONDS = 15.0
 RENEWALS_PER_LEASE = 3
 RETRY_SECONDS = 0.1
+QUERY_TIMEOUT = 5.0
 
 
 class Leases:
@@ -76,7 +77,8 @@ class Leases:
         """Take or renew a lease; return whether `holder` has it now."""
         now = self._now()
         try:
-            async with self._database.writing() as connection:
+            # A database that hangs must not hang whoever wants to act.
+            async with asyncio.timeout(QUERY_TIMEOUT), self._database.writing() as connection:
                 free = (leases.c.holder == holder) | (leases.c.expires_at <= now)
                 taken = await connection.execute(
                     update(leases)
@@ -94,6 +96,10 @@ class Leases:
                 return True
         except IntegrityError:
             return False  # another gateway was first
+        except TimeoutError:
+            raise Unavailable(
+                "The control plane's database does not answer in time; try again shortly."
+            ) from None
 
     async def _keep(self, name: str, holder: str) -> None:
         while True:
@@ -107,9 +113,9 @@ class Leases:
 
     async def _return(self, name: str, holder: str) -> None:
         try:
-            async with self._database.writing() as connection:
+            async with asyncio.timeout(QUERY_TIMEOUT), self._database.writing() as connection:
                 await connection.execute(
                     delete(leases).where(leases.c.name == name, leases.c.holder == holder)
                 )
-        except Unavailable:
+        except (Unavailable, TimeoutError):
             log.warning("a lease could not be returned and will expire", extra={"lease": name})

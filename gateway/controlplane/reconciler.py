@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from gateway.controlplane.backoff import Backoff
 from gateway.controlplane.deployer import Deployer, lease_name
-from gateway.controlplane.leases import Leases
+from gateway.controlplane.leases import QUERY_TIMEOUT, Leases
 from gateway.controlplane.manifest import VersionFiles, require_unchanged
 from gateway.controlplane.routing import Routing
 from gateway.controlplane.routing_records import ModelState
@@ -174,8 +174,9 @@ class Reconciler:
         async with AsyncExitStack() as stack:
             try:
                 mine = await stack.enter_async_context(self._leases.held(lease_name(model)))
-                state = await self._store.model(model) if mine else None
-            except Unavailable:
+                async with asyncio.timeout(QUERY_TIMEOUT):
+                    state = await self._store.model(model) if mine else None
+            except (Unavailable, TimeoutError):
                 yield self._state(model), False
                 return
             yield state, mine

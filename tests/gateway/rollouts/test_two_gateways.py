@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests.gateway.rollouts.conftest import QUICK
 from tests.gateway.rollouts.load import load
 from tests.gateway.rollouts.operator import Operator, eventually, operator, write_nothing
 from tests.support.gateway import running_gateway
 from tests.support.postgres import programs, running_postgres
-from tests.support.triton import running_triton
+from tests.support.triton import running_triton, supervised_triton
 from tests.support.versioned_models import publish
 
 ADMIN_KEY = "tg_admin_" + "a" * 43
@@ -48,6 +52,30 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Operator, O
             second = Operator(two, first.key)
             eventually(lambda: second.infer().status_code == 200)  # until then it does not know the key
             yield first, second
+    shutil.rmtree(folder)
+
+
+def test_without_the_database_triton_gets_back_what_it_served(tmp_path: Path) -> None:
+    bin_dir = programs()
+    if bin_dir is None:
+        pytest.skip("PostgreSQL is not installed here")
+    repository = write_nothing(tmp_path)
+    publish(repository, 1)
+    folder = Path(tempfile.mkdtemp(prefix="tidegate-postgres-"))
+    with ExitStack() as postgres, supervised_triton(repository, tmp_path) as triton:
+        url = postgres.enter_context(running_postgres(bin_dir, folder))
+        with running_gateway(triton, tmp_path, database_url=url, **QUICK) as gateway:
+            gateway.wait_ready()
+            hands = operator(gateway)
+            assert hands.answered_by() == "1"
+            postgres.close()
+            pid = triton.server_pid()
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+            eventually(lambda: triton.server_pid() not in (None, pid))
+            eventually(lambda: hands.infer().status_code == 200, seconds=60)
+            assert hands.answered_by() == "1"
+            assert hands.refused("POST", "/deploy", 503, {"version": 1})
     shutil.rmtree(folder)
 
 
