@@ -18,12 +18,12 @@ from gateway.controlplane.tables import metadata
 from gateway.errors import CannotStart
 
 
-async def test_migrations_and_tables_agree(database: Database) -> None:
+async def test_migrations_and_tables_agree(any_database: Database) -> None:
     def difference(connection: Connection) -> list[object]:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         return list(compare_metadata(context, metadata))
 
-    async with database.reading() as connection:
+    async with any_database.reading() as connection:
         assert await connection.run_sync(difference) == []
 
 
@@ -61,21 +61,22 @@ async def test_a_newer_schema_is_refused_in_a_sentence(database: Database) -> No
         await migrate(database)
 
 
-async def test_one_step_down_and_up_again(database: Database) -> None:
+async def test_one_step_down_and_up_again(any_database: Database) -> None:
     def down(connection: Connection) -> None:
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
         config.attributes["connection"] = connection
         command.downgrade(config, "-1")
 
-    async with database.writing() as connection:
+    async with any_database.writing() as connection:
         await connection.run_sync(down)
-    await migrate(database)
+    await migrate(any_database)
 
 
 def test_database_url() -> None:
     assert database_url(None, Path("/s")).render_as_string() == "sqlite+aiosqlite:////s/gateway.db"
     assert database_url("sqlite:////x/y.db", Path()).drivername == "sqlite+aiosqlite"
+    assert database_url("postgresql://h/tidegate", Path()).drivername == "postgresql+asyncpg"
     for wrong in ("nonsense", "mysql://x/y"):
         with pytest.raises(CannotStart, match="TIDEGATE_DATABASE_URL"):
             database_url(wrong, Path())

@@ -1,4 +1,4 @@
-"""Projects and keys in a real database."""
+"""Projects and keys in real databases of both kinds."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ from gateway.controlplane.store import Store
 from gateway.controlplane.tables import changes
 from gateway.errors import Conflict, NotFound
 from tests.gateway.controlplane.support import add_key
+
+
+@pytest.fixture
+def database(any_database: Database) -> Database:
+    return any_database
 
 
 async def test_project_is_created_once(store: Store) -> None:
