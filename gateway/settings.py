@@ -96,10 +96,10 @@ class Settings(BaseSettings):
     max_in_flight: int | None = Field(
         default=None,
         ge=1,
-        description="most requests of one model inside Triton; 2 * instances * max batch by default",
+        description="most requests of one model version inside Triton; 2 * instances * max batch by default",
     )
     max_queue: int = Field(
-        default=256, ge=0, description="most requests of one model that wait in the gateway"
+        default=256, ge=0, description="most requests of one model version that wait in the gateway"
     )
     keep_alive_timeout: int = Field(
         default=75, ge=1, description="seconds an idle client connection is kept open"

@@ -1,7 +1,7 @@
 """Waiting happens here and not in Triton, which does not notice that a caller has left.
 
-Per model a bounded number of requests in flight and a bounded queue in front. The queue is first come
-first served; fairness between projects replaces `_Waiters` later and nothing else.
+Per model version a bounded number of requests in flight and a bounded queue in front: Triton's instances
+belong to a version, and a candidate that hangs must not take the places of stable. First come first served; fairness between projects replaces `_Waiters` later and nothing else.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from time import perf_counter
 
 from gateway.errors import DeadlineExceeded, Overloaded
 from gateway.metrics import Metrics
-from gateway.types import ModelSpec, Principal
+from gateway.types import ModelSpec, ModelVersion, Principal
 
 QUEUE_FULL = "The model's queue is full. Try again after the seconds in Retry-After."
 WAITED_TOO_LONG = "The request's deadline passed while it waited for the model. Try again when load is lower."
 
 
 class Gate:
-    """The places at one model.
+    """The places at one model version.
 
     Args:
-        model: its name, a catalogued one, for the metrics.
+        model: name of the model, a catalogued one; its versions share their metrics.
         max_queue: most requests that may wait.
         metrics: where in-flight and queued requests are shown.
     """
@@ -110,12 +110,12 @@ class Gate:
 
 
 class Admission:
-    """The gates of all models.
+    """The gates of all model versions.
 
     Args:
-        max_in_flight: most requests of one model inside Triton; None derives it from the model: twice what
+        max_in_flight: most requests of one version inside Triton; None derives it from the model: twice what
             its instances can batch, so that Triton always has the next batch at hand.
-        max_queue: most requests of one model that wait.
+        max_queue: most requests of one version that wait.
         metrics: where the gates show themselves.
     """
 
@@ -123,13 +123,13 @@ class Admission:
         self._max_in_flight = max_in_flight
         self._max_queue = max_queue
         self._metrics = metrics
-        self._gates: dict[str, Gate] = {}
+        self._gates: dict[ModelVersion, Gate] = {}
 
     def gate(self, spec: ModelSpec) -> Gate:
-        """Return the gate of a catalogued model."""
-        name = spec.model_version.model
-        gate = self._gates.get(name)
+        """Return the gate of a catalogued model version."""
+        version = spec.model_version
+        gate = self._gates.get(version)
         if gate is None:
-            gate = self._gates[name] = Gate(name, self._max_queue, self._metrics)
+            gate = self._gates[version] = Gate(version.model, self._max_queue, self._metrics)
         gate.limit = self._max_in_flight or 2 * spec.instances * max(1, spec.max_batch_size)
         return gate

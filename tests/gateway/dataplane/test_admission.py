@@ -150,3 +150,16 @@ async def test_the_gauges_tell_the_truth() -> None:
     assert value("tidegate_in_flight_requests") == 0
     assert value("tidegate_queued_requests") == 0
     assert value("tidegate_queue_duration_seconds_count") == 2
+
+
+async def test_a_candidate_that_hangs_takes_no_place_of_stable() -> None:
+    metrics = Metrics()
+    admission = Admission(max_in_flight=1, max_queue=0, metrics=metrics)
+    stable, candidate = (
+        admission.gate(ModelSpec(ModelVersion("m", version), "", (), (), 0)) for version in ("1", "2")
+    )
+    await candidate.enter(SOMEONE, soon())
+    with pytest.raises(Overloaded):
+        await candidate.enter(SOMEONE, soon())
+    assert await stable.enter(SOMEONE, soon()) == 0.0
+    assert metrics.registry.get_sample_value("tidegate_in_flight_requests", {"model": "m"}) == 2
