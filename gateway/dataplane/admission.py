@@ -1,7 +1,8 @@
 """Waiting happens here and not in Triton, which does not notice that a caller has left.
 
 Per model version a bounded number of requests in flight and a bounded queue in front: Triton's instances
-belong to a version, and a candidate that hangs must not take the places of stable. First come first served; fairness between projects replaces `_Waiters` later and nothing else.
+belong to a version, and a candidate that hangs must not take the places of stable. First come first
+served; fairness between projects will change `_hand_out` and nothing else.
 """
 
 from __future__ import annotations
