@@ -18,15 +18,15 @@ RUN sed -i 's/+cpu$//' constraints.txt \
     && pip install --no-cache-dir --disable-pip-version-check -c constraints.txt '.[export]'
 
 FROM ${PYTHON_IMAGE}
-RUN install -d -o 1000 -g 1000 /work /models
+RUN install -d -o 1000 -g 1000 /training /models
 COPY --from=build /opt/tidegate /opt/tidegate
-# The user's own architecture is imported from /work; temporary files go to /tmp, the rest may be read-only.
+# The user's own architecture is imported from /training; temporary files go to /tmp, the rest may be read-only.
 ENV PATH=/opt/tidegate/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
-    PYTHONPATH=/work \
+    PYTHONPATH=/training \
     HOME=/tmp
-WORKDIR /work
+WORKDIR /training
 USER 1000:1000
 ENTRYPOINT ["tidegate", "export", "--repository", "/models", "--state-dir", "/tmp/tidegate"]
 CMD ["--help"]
