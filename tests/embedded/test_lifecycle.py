@@ -80,7 +80,7 @@ def test_a_port_in_use_is_named_before_anything_starts(tmp_path: Path) -> None:
             capture_output=True, text=True, timeout=60, check=False, cwd=ROOT,
         )  # fmt: skip
         assert second.returncode == 1
-        assert f"Port {port} (Triton's HTTP) is already in use" in second.stderr
+        assert f"Port {port} (--http-port) is already in use" in second.stderr
         assert "--http-port" in second.stderr
         assert "Traceback" not in second.stderr
         assert is_live(first.http_url)
