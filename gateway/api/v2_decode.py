@@ -116,6 +116,10 @@ def _inputs(messages: Sequence[InputMessage], binary: memoryview) -> tuple[Tenso
                 )
         elif size is None:
             raise BadRequest(f"Input {_show(message.name)} has no data. Send data or binary_data_size.")
+        elif size > len(binary) - position:
+            raise BadRequest(
+                f"Input {_show(message.name)}: binary_data_size points past the end of the body. Correct it."
+            )
         else:
             data = binary[position : position + size]
             position += size

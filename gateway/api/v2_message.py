@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
+from gateway.dataplane.validation import MAX_RANK
 from gateway.errors import BadRequest, Forbidden
 
 Parameters = dict[str, Any] | None
+
+# Before any arithmetic: multiplying a long list of dimensions out would keep every other request waiting.
+Shape = Annotated[list[int], msgspec.Meta(max_length=MAX_RANK)]
 
 # `gc=False`: messages come from JSON, which has no cycles, and tracking them would cost every request.
 
@@ -18,7 +22,7 @@ class InputMessage(msgspec.Struct, gc=False):
     """One input: `data`, or a `binary_data_size` among the parameters."""
 
     name: str
-    shape: list[int]
+    shape: Shape
     datatype: str
     data: list[Any] | msgspec.UnsetType = msgspec.UNSET
     parameters: Parameters = None

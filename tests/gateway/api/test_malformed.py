@@ -230,6 +230,15 @@ def test_binary_sizes_that_do_not_fit(client: httpx.Client, size: Any) -> None:
     refused(client.post(INFER, content=body, headers=sent))
 
 
+def test_binary_sizes_whose_sum_python_does_not_print(client: httpx.Client) -> None:
+    # 4300 digits is the longest integer CPython converts, in JSON as in a message.
+    header = json.dumps(with_input(parameters={"binary_data_size": 0}))
+    one = header.replace('"data": [1, 2, 3, 4], ', "")[len('{"inputs": [') : -len("]}")].replace(
+        '"binary_data_size": 0', '"binary_data_size": ' + "9" * 4300
+    )
+    refused(client.post(INFER, content=f'{{"inputs": [{one}, {one}]}}', headers=JSON))
+
+
 @pytest.mark.parametrize("data", [b"", TENSOR[:-1], TENSOR + b"\0"])
 def test_binary_data_too_short_or_too_long(client: httpx.Client, data: bytes) -> None:
     header = with_input(parameters={"binary_data_size": 16})

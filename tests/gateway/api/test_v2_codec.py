@@ -187,6 +187,14 @@ def test_classes_and_per_output_wishes_are_understood() -> None:
     assert request.version == "2"
 
 
+def test_a_shape_of_very_many_dimensions_is_not_multiplied_out() -> None:
+    # Multiplied out, a few hundred thousand would keep the gateway busy for minutes, and every other caller
+    # waiting.
+    tensor = {"name": "x", "datatype": "FP32", "shape": [2**63 - 1] * 1000, "data": [1]}
+    with pytest.raises(BadRequest, match="length <= 16"):
+        decode(msgspec.json.encode({"inputs": [tensor]}), None, "m", "", no_spec)
+
+
 @given(st.binary(max_size=200), st.none() | st.integers(0, 250))
 def test_random_bytes_are_a_bad_request(body: bytes, length: int | None) -> None:
     spec = ModelSpec(ModelVersion("m", "1"), "", (), (), 8)
