@@ -10,6 +10,8 @@ import psutil
 
 from embedded.errors import ConfigurationError, PortInUseError
 
+MAX_PORT = 65535
+
 
 def require_free(host: str, ports: Mapping[str, int]) -> None:
     """Refuse to go on while something listens on one of the ports.
@@ -20,9 +22,11 @@ def require_free(host: str, ports: Mapping[str, int]) -> None:
 
     Raises:
         PortInUseError: a port is taken; the message names it, its owner if visible, and what to do.
-        ConfigurationError: the address is not one of this machine.
+        ConfigurationError: a number is no port, or the address is not one of this machine.
     """
     for option, port in ports.items():
+        if not 0 < port <= MAX_PORT:
+            raise ConfigurationError(f"{port} is no port; choose one from 1 to {MAX_PORT} with {option}.")
         try:
             family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
             with socket.socket(family, socket.SOCK_STREAM) as probe:

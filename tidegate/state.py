@@ -20,10 +20,20 @@ class StateDirectory:
     path: Path
 
     def create(self) -> None:
-        """Create the directory, or tighten an existing one, to mode 0700."""
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.path.chmod(0o700)
-        self.logs.mkdir(exist_ok=True)
+        """Create the directory, or tighten an existing one, to mode 0700.
+
+        Raises:
+            CommandError: it cannot be created, or belongs to somebody else.
+        """
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.chmod(0o700)
+            self.logs.mkdir(exist_ok=True)
+        except OSError as error:
+            raise CommandError(
+                f"{self.path} cannot hold the state ({error.strerror}: {error.filename}); "
+                "name a directory you own with --state-dir."
+            ) from error
 
     @property
     def logs(self) -> Path:
@@ -60,9 +70,11 @@ class StateDirectory:
     def read_api_key(self) -> str | None:
         """Return the key an earlier `tidegate up` created, or None."""
         try:
-            return self.api_key_file.read_text().strip() or None
+            key = self.api_key_file.read_text("ascii", errors="ignore").strip()
         except OSError:
             return None
+        # A damaged file is as good as none: a header could not carry what is in it.
+        return key if key.isprintable() and key else None
 
     def write_api_key(self, key: str) -> None:
         """Keep `key` for later starts, readable by its owner alone."""

@@ -41,6 +41,12 @@ def test_a_port_in_use_is_named_with_its_owner_and_the_way_out() -> None:
     require_free("127.0.0.1", {"--grpc-port": port})
 
 
+@pytest.mark.parametrize("port", [-1, 0, 65536])
+def test_a_number_that_is_no_port_is_refused(port: int) -> None:
+    with pytest.raises(ConfigurationError, match=f"{port} is no port.*--http-port"):
+        require_free("127.0.0.1", {"--http-port": port})
+
+
 def test_an_address_of_another_machine_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="choose an address of this machine"):
         require_free("192.0.2.1", {"--http-port": 8000})

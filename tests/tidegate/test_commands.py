@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tidegate.commands import GROUPS
+from tidegate.state import StateDirectory
 
 
 def tidegate(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -38,6 +39,36 @@ def test_a_wrong_call_ends_in_what_to_do(words: tuple[str, ...], says: str, tmp_
     assert says in done.stderr
     assert done.stderr.startswith("Error: ")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--state-dir", "file"), "with --state-dir"),
+        (("--state-dir", "file/below"), "with --state-dir"),
+        (("--state-dir", "logs-are-a-file"), "with --state-dir"),
+        (("--repository", "file"), "with --repository"),
+        (("--http-port", "99999"), "from 1 to 65535"),
+    ],
+)
+def test_up_refuses_places_it_cannot_use(words: tuple[str, ...], says: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "logs-are-a-file").mkdir()
+    (tmp_path / "logs-are-a-file" / "logs").touch()
+    done = tidegate("up", "--no-samples", *words, cwd=tmp_path)
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert done.stderr.startswith("Error: ")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\n", b"tg_a\nb_c\n", b"\x00\x01", b"\n", b""])
+def test_a_damaged_api_key_file_counts_as_none(content: bytes, tmp_path: Path) -> None:
+    state = StateDirectory(tmp_path)
+    state.api_key_file.write_bytes(content)
+    assert state.read_api_key() is None
+    state.write_api_key("tg_abc_def")
+    assert state.read_api_key() == "tg_abc_def"
 
 
 def test_version_knows_its_components() -> None:

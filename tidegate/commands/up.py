@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
@@ -71,7 +72,7 @@ def up(
     )
     try:
         state.create()
-        repository.mkdir(parents=True, exist_ok=True)
+        _create(repository)
         if samples:
             build_missing(state, repository)
         _serve(config)
@@ -94,6 +95,16 @@ def _serve(config: StackConfig) -> None:
         except KeyboardInterrupt:
             err.print("\nDraining the gateway, then stopping Triton …")
             raise
+
+
+def _create(repository: Path) -> None:
+    try:
+        repository.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandError(
+            f"{repository} cannot be the model repository ({error.strerror}); "
+            "name a directory with --repository."
+        ) from error
 
 
 def _api_key(config: StackConfig) -> str:
