@@ -1,7 +1,8 @@
 """The gateway's cached view of what Triton serves.
 
 Polled; a poll that fails leaves the last good view in place, so that names still resolve while Triton is
-away and callers hear 503 instead of 404.
+away and callers hear 503 instead of 404. A repository that Triton cannot list is no reason to stop serving
+what is loaded: the view stays as it was until it can be listed again.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from gateway.dataplane.validation import RequestValidator
 from gateway.errors import GatewayError
 from gateway.metrics import Metrics
 from gateway.triton import IndexEntry, TritonRepository
-from gateway.triton.repository import READY
+from gateway.triton.repository import READY, RepositoryUnreadable
 from gateway.types import ModelSpec, PolicyOf
 
 logger = logging.getLogger(__name__)
@@ -57,6 +58,10 @@ class Catalog:
         metrics: shows `triton_up` and `model_ready`.
         policies: which versions should be served.
         on_index: called with every fresh index.
+
+    Attributes:
+        triton_up: whether Triton answered when last asked.
+        unreadable: why Triton cannot list its repository, in its words; "" while it can.
     """
 
     def __init__(
@@ -81,6 +86,7 @@ class Catalog:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.triton_up = False
+        self.unreadable = ""
 
     @property
     def entries(self) -> Mapping[str, CatalogEntry]:
@@ -106,7 +112,7 @@ class Catalog:
     async def poll(self) -> None:
         """Return when a look that began after this call is done; callers at the same time share one.
 
-        A failure is logged at its first occurrence and remembered in `triton_up`.
+        A failure is logged at its first occurrence and remembered in `triton_up` and `unreadable`.
         """
         begun = self._begun
         async with self._polling:
@@ -118,17 +124,25 @@ class Catalog:
         try:
             index = await self._repository.index()
             self._entries = await self._view(index)
+        except RepositoryUnreadable as error:
+            if error.reason != self.unreadable:
+                logger.error("repository_unreadable", extra={"reason": error.reason})
+            self.unreadable = error.reason
+            self._polls += 1
+            return
         except GatewayError as error:
             if self.triton_up or not self._polls:
                 logger.warning("triton_down", extra={"reason": error.message})
             self._polls += 1
             self.triton_up = False
+            self.unreadable = ""
             self._metrics.triton_up.set(0)
             return
         if not self.triton_up:
             logger.info("triton_up", extra={"models": len(self._entries)})
         self._polls += 1
         self.triton_up = True
+        self.unreadable = ""
         self._metrics.triton_up.set(1)
         self._on_index(index)
 

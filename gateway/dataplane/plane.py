@@ -192,6 +192,8 @@ class Plane:
         take every other model out of service. It shows in the log and in `tidegate_model_ready`.
         """
         if not self._catalog.triton_up:
+            if reason := self._catalog.unreadable:
+                return (f"Triton cannot list its model repository ({reason}); repair or remove that file.",)
             return ("Triton does not answer.",)
         found = [f"Model {name} is being loaded." for name in self._pending()]
         found += [

@@ -86,6 +86,14 @@ class LoadFailed(ModelNotReady):
         self.reason = reason
 
 
+class RepositoryUnreadable(BadUpstream):
+    """Triton answers, but cannot list its model repository; `reason` holds its words, for the operator."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("The inference server cannot list its models. See its log.")
+        self.reason = reason
+
+
 class TritonRepository:
     """The client of Triton's repository extension and model metadata.
 
@@ -108,9 +116,12 @@ class TritonRepository:
 
         Raises:
             Unavailable: Triton cannot be reached.
+            RepositoryUnreadable: it cannot read its repository: one dangling link in there suffices.
             BadUpstream: it answered with something else.
         """
         response = await self._call("POST", "/v2/repository/index")
+        if response.status == 500:
+            raise RepositoryUnreadable(upstream_text(response))
         entries: list[IndexEntry] = self._decoded(_INDEX, response)
         return entries
 

@@ -128,6 +128,39 @@ async def test_a_model_unloaded_behind_its_back_is_503_and_comes_back(
     assert statuses == {200, 503}
 
 
+async def test_a_dangling_link_in_the_repository_takes_nothing_out_of_service(
+    plane: Plane, repository: Path
+) -> None:
+    await until(plane.ready)
+    link = repository / ".#config.pbtxt"  # what an editor leaves beside a file it has open
+    link.symlink_to("nowhere")
+    try:
+        await until(lambda: bool(plane._catalog.unreadable))
+        assert plane.ready()
+        assert await infer(plane) == struct.pack("<2f", 1, 2)
+    finally:
+        link.unlink()
+    await until(lambda: not plane._catalog.unreadable)
+    assert plane.ready()
+
+
+async def test_a_start_with_a_dangling_link_names_it(
+    triton: RunningTriton, repository: Path, tmp_path: Path
+) -> None:
+    link = repository / "dangling"
+    link.symlink_to("nowhere")
+    built = gateway(triton, tmp_path)
+    try:
+        await built.start()
+        (problem,) = built.plane.problems()
+        assert str(link) in problem
+        assert problem.endswith("repair or remove that file.")
+    finally:
+        link.unlink()
+    await until(built.plane.ready)
+    await built.stop()
+
+
 async def test_without_triton_names_resolve_and_nothing_is_ready(repository: Path, tmp_path: Path) -> None:
     with running_triton(repository, tmp_path, load=()) as triton:
         built = gateway(triton, tmp_path)
