@@ -70,6 +70,8 @@ def _sentence(response: httpx.Response) -> str:
         message = response.json()["error"]
     except (ValueError, KeyError, TypeError):
         return f"The gateway answered {response.status_code} without saying why; look into its log."
-    if response.status_code == httpx.codes.UNAUTHORIZED:
+    if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         return f"{message} The command line uses TIDEGATE_ADMIN_KEY, else .tidegate/admin-key."
+    if response.status_code == httpx.codes.NOT_FOUND and "/admin/v1/models" in str(message):
+        return f"{message} `tidegate models serving` shows the same list."
     return str(message)

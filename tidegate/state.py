@@ -64,7 +64,8 @@ class StateDirectory:
         except OSError as error:
             raise CommandError(
                 f"There is no admin key: {file} cannot be read ({error.strerror}). "
-                "Start the gateway once with `make up`, or set TIDEGATE_ADMIN_KEY."
+                "Run this where `make up` runs, name its state directory with --state-dir, or set "
+                "TIDEGATE_ADMIN_KEY to a key that may do this."
             ) from None
 
     def read_api_key(self) -> str | None:

@@ -17,7 +17,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
 )
 
 GROUPS: Mapping[str, tuple[typer.Typer, str]] = {
-    "models": (models.app, "Show the versions in the model repository."),
+    "models": (models.app, "Show the versions in the model repository, and which of them serve."),
     "keys": (keys.app, "Create, list and revoke API keys of a running gateway."),
     "rollout": (rollout.app, "Try a candidate on a share of the requests, then promote or abort it."),
     "samples": (samples.app, "List, train and export the sample models."),

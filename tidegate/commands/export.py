@@ -45,4 +45,20 @@ def export(
     if as_json:
         print_json({"model": result.model, "version": result.version, "path": result.path})
         return
-    err.print(f"Published {result.model} version {result.version}: {result.path}")
+    difference = max((row.max_abs for row in result.parity), default=0.0)
+    err.print(
+        f"Published {result.model} version {result.version}: {result.path} "
+        f"(differs from PyTorch by at most {difference:.1e}).",
+        soft_wrap=True,
+        highlight=False,
+    )
+    err.print(_next_step(result.model, result.version), soft_wrap=True, highlight=False)
+
+
+def _next_step(model: str, version: int) -> str:
+    if version == 1:
+        return "A running gateway serves the first version of a model by itself."
+    return (
+        f"Put it into service with `tidegate deploy {model}@{version}`, or try it on some requests first: "
+        f"`tidegate rollout start {model} --candidate {version}`."
+    )

@@ -32,12 +32,18 @@ def create(
     name: Annotated[str, typer.Option(help="What the key is for, e.g. 'checkout service'.")] = "",
     scope: Annotated[
         list[str] | None,
-        typer.Option(help="infer, read, deploy or admin; repeat for several. [default: infer, read]"),
+        typer.Option(help="infer, read, deploy or admin; repeat for several.", show_default="infer, read"),
     ] = None,
     model: Annotated[
-        list[str] | None, typer.Option(help="Model name or glob the key may reach; repeat. [default: *]")
+        list[str] | None,
+        typer.Option(help="Model name or glob the key may reach; repeat for several.", show_default="*"),
     ] = None,
-    expires_at: Annotated[str | None, typer.Option(help="ISO 8601 time after which it is refused.")] = None,
+    expires_at: Annotated[
+        str | None,
+        typer.Option(
+            help="ISO 8601 time with its zone, e.g. 2027-01-01T00:00:00Z; the key is refused after it."
+        ),
+    ] = None,
     as_json: JsonOption = False,
     url: UrlOption = DEFAULT_URL,
     state_dir: StateDirOption = DEFAULT_STATE_DIR,
@@ -100,7 +106,7 @@ def revoke(
 
     [bold]Examples[/bold]
 
-      tidegate keys revoke 3f9c2a7d1b
+      tidegate keys revoke 0ddec8hs6o8n
     """
     with _client(url, state_dir) as client:
         revoked = client.delete(f"/admin/v1/keys/{key_id}")

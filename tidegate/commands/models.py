@@ -1,4 +1,4 @@
-"""`tidegate models`: what lies in the model repository."""
+"""`tidegate models`: what lies in the model repository, and what of it a gateway serves."""
 
 from __future__ import annotations
 
@@ -7,18 +7,29 @@ from typing import Annotated, Any
 import typer
 
 from export import ExportError, ModelRepository
-from tidegate.commands.options import DEFAULT_REPOSITORY, JsonOption, RepositoryOption
+from tidegate.commands.options import (
+    DEFAULT_REPOSITORY,
+    DEFAULT_STATE_DIR,
+    DEFAULT_URL,
+    JsonOption,
+    RepositoryOption,
+    StateDirOption,
+    UrlOption,
+)
 from tidegate.errors import CommandError
+from tidegate.gateway_client import GatewayClient
 from tidegate.output import err, print_json, print_rows
+from tidegate.state import StateDirectory
 
 app = typer.Typer(no_args_is_help=True)
 
 COLUMNS = ("model", "version", "target", "precision", "created", "training_score", "bytes")
+SERVING_COLUMNS = ("model", "stable", "previous_stable", "rollout", "aliases", "loaded", "published")
 
 
 @app.command("list")
 def list_models(*, repository: RepositoryOption = DEFAULT_REPOSITORY, as_json: JsonOption = False) -> None:
-    """List every version of every model.
+    """List every version of every model in the repository, served or not.
 
     [bold]Examples[/bold]
 
@@ -33,6 +44,29 @@ def list_models(*, repository: RepositoryOption = DEFAULT_REPOSITORY, as_json: J
         print_rows(
             COLUMNS, rows, empty=f"No model in {repository}: `tidegate samples build digits` makes one."
         )
+
+
+@app.command()
+def serving(
+    *,
+    as_json: JsonOption = False,
+    url: UrlOption = DEFAULT_URL,
+    state_dir: StateDirOption = DEFAULT_STATE_DIR,
+) -> None:
+    """Show which versions a running gateway serves, under which aliases, and the running rollouts.
+
+    [bold]Examples[/bold]
+
+      tidegate models serving
+      tidegate models serving --json
+    """
+    with GatewayClient(url, StateDirectory(state_dir).admin_key()) as client:
+        models = client.get("/admin/v1/models")["models"]
+    if as_json:
+        print_json(models)
+        return
+    rows = [_serving_row(model) for model in models]
+    print_rows(SERVING_COLUMNS, rows, empty="The gateway knows no model: `tidegate export` publishes one.")
 
 
 @app.command()
@@ -91,6 +125,22 @@ def verify(
         raise CommandError(
             "The repository differs from its manifests: export the versions named above again."
         )
+
+
+def _serving_row(model: dict[str, Any]) -> dict[str, Any]:
+    rollout = model["rollout"]
+    others = {name: at for name, at in model["aliases"].items() if name not in ("stable", "candidate")}
+    return {
+        **model,
+        "rollout": f"{rollout['candidate']} at {rollout['weight']} %" if rollout else None,
+        "aliases": [f"{name}={at}" for name, at in others.items()] or None,
+        "loaded": _versions_that_are("loaded", model) or None,
+        "published": _versions_that_are("published", model) or None,
+    }
+
+
+def _versions_that_are(what: str, model: dict[str, Any]) -> list[str]:
+    return [entry["version"] for entry in model["versions"] if entry[what]]
 
 
 def _row(repository: ModelRepository, model: str, version: int) -> dict[str, Any]:

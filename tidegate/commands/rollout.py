@@ -156,8 +156,7 @@ def status(
     if as_json:
         print_json(found)
         return
-    line = f"{model}: {found['stable']} → {found['candidate']}, {found['state']}, weight {found['weight']} %"
-    out.print(line, highlight=False, soft_wrap=True)
+    out.print(_line(model, found), highlight=False, soft_wrap=True)
     rows = [
         {
             "version": version,
@@ -170,6 +169,14 @@ def status(
     ]
     columns = ("version", "role", "requests", "share", "errors")
     print_rows(columns, rows, empty="This gateway has answered no request since the rollout started.")
+
+
+def _line(model: str, rollout: dict[str, Any]) -> str:
+    line = f"{model}: {rollout['stable']} → {rollout['candidate']}, {rollout['state']}"
+    if rollout["state"] == "running":
+        return f"{line}, weight {rollout['weight']} %"
+    # The share ended with the rollout, and later deployments may have moved stable.
+    return f"{line}; none is running (`tidegate models serving` shows what serves)"
 
 
 def _role(rollout: dict[str, Any], version: str) -> str | None:
