@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 
 from pydantic import ValidationError
@@ -31,6 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
     logs.configure(settings.log_level)
     if options.check:
         return 0
+    # Whatever is written here, the database among it, is for this user alone.
+    os.umask(0o077)
     # Importing the servers takes longer than all of the above.
     from gateway import server
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +37,27 @@ class StateDirectory:
                 f"{self.path} cannot hold the state ({error.strerror}: {error.filename}); "
                 "name a directory you own with --state-dir."
             ) from error
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Keep a second stack out of this directory for the block; the claim ends with this process.
+
+        Raises:
+            CommandError: another process has claimed it.
+        """
+        with (self.path / "up.lock").open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                raise CommandError(
+                    f"Another `tidegate up` (process {file.read().strip()}) works in {self.path}; stop it, "
+                    "or give this one its own --state-dir and ports."
+                ) from None
+            file.truncate(0)
+            file.write(f"{os.getpid()}\n")
+            file.flush()
+            yield
 
     @property
     def logs(self) -> Path:

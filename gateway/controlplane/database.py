@@ -20,10 +20,15 @@ DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 FILE_NAME = "gateway.db"
 BUSY_TIMEOUT_MS = 5000
 _BEGIN = "tidegate_begin"
+# Waiting does not mend these.
+_DAMAGED = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
 
 
 class Database:
-    """Transactions on one SQLAlchemy engine; every failure of the database is `Unavailable`."""
+    """Transactions on one SQLAlchemy engine.
+
+    Every failure of the database is `Unavailable`, but for a damaged SQLite file, which is `CannotStart`.
+    """
 
     def __init__(self, url: URL) -> None:
         self.engine: AsyncEngine = create_async_engine(
@@ -90,6 +95,12 @@ class _failures:  # noqa: N801 - reads as a statement
         if isinstance(error, IntegrityError):
             return
         if isinstance(error, DBAPIError | PoolTimeout | OSError):
+            cause = getattr(error, "orig", None)
+            if getattr(cause, "sqlite_errorname", "") in _DAMAGED:
+                raise CannotStart(
+                    f"The control plane's SQLite file is damaged ({cause}); put a backup in its place, or "
+                    "move it away to start without keys, aliases and history."
+                ) from error
             raise Unavailable("The control plane's database does not answer; try again shortly.") from error
 
 

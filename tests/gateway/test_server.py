@@ -242,3 +242,17 @@ def test_readiness_follows_triton(tmp_path: Path) -> None:
         eventually(lambda: httpx.get(f"{gateway.ops_url}/readyz").status_code == 503, 15)
         assert httpx.get(f"{gateway.ops_url}/livez").status_code == 200
         assert gateway.terminate() == 0
+
+
+def test_a_damaged_database_ends_the_start_with_a_way_out(tmp_path: Path) -> None:
+    (tmp_path / "gateway.db").write_bytes(b"this is no database, whatever its name says" * 100)
+    ended = run_gateway(TIDEGATE_STATE_DIR=tmp_path, TIDEGATE_HTTP_PORT="0", TIDEGATE_OPS_PORT="0")
+    assert ended.returncode == 2
+    assert b"put a backup in its place" in ended.stderr
+
+
+def test_the_database_is_for_its_owner_alone(tmp_path: Path) -> None:
+    with running_gateway(None, tmp_path) as gateway:
+        files = list(gateway.state_dir.glob("gateway.db*"))
+        assert files
+        assert {file.stat().st_mode & 0o777 for file in files} == {0o600}

@@ -17,7 +17,7 @@ import pytest
 import tritonclient.http
 
 from samples.digits.data import load as load_digits
-from tests.support.stack import RunningStack, running_stack
+from tests.support.stack import TIDEGATE_UP, RunningStack, running_stack
 
 ROOT = Path(__file__).parents[2]
 PATIENT = [59, 2, 32.1, 101, 157, 93.2, 38, 4, 4.8598, 87]
@@ -177,3 +177,15 @@ def test_a_port_in_use_is_named(tmp_path: Path, stack_directory: Path, stack: Ru
         running_stack(stack_directory / "models", tmp_path / "state", "--http-port", taken),
     ):
         pass
+
+
+@pytest.mark.timeout(400)
+def test_a_second_stack_in_the_same_state_directory_is_refused(
+    stack_directory: Path, stack: RunningStack
+) -> None:
+    options = ["--repository", str(stack_directory / "models"), "--state-dir", str(stack.state_dir)]
+    second = subprocess.run([*TIDEGATE_UP, *options], capture_output=True, text=True, timeout=60, check=False)
+    assert second.returncode == 1
+    assert f"process {stack.process.pid}) works in" in second.stderr
+    assert "--state-dir" in second.stderr
+    assert httpx.get(f"{stack.ops_url}/readyz").status_code == 200

@@ -72,10 +72,11 @@ def up(
     )
     try:
         state.create()
-        _create(repository)
-        if samples:
-            build_missing(state, repository)
-        _serve(config)
+        with state.claimed():
+            _create(repository)
+            if samples:
+                build_missing(state, repository)
+            _serve(config)
     except KeyboardInterrupt:
         err.print("Stopped.")
 
