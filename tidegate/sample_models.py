@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,12 +18,29 @@ DEFAULT_SAMPLES = ("digits", "diabetes")
 
 
 def build_missing(state: StateDirectory, repository: Path) -> None:
-    """Train and export the default samples that have no version in the repository yet."""
+    """Train and export the default samples that have no version in the repository yet.
+
+    Raises:
+        CommandError: when it failed; why was printed.
+    """
     published = ModelRepository(repository).models()
     missing = [name for name in DEFAULT_SAMPLES if name not in published]
-    if missing:
-        err.print(f"Building the sample models that are not there yet: {', '.join(missing)}")
-        build(missing, state, repository)
+    if not missing:
+        return
+    err.print(f"Building the sample models that are not there yet: {', '.join(missing)}")
+    # In a process of its own: what torch takes would stay with this one for as long as the stack runs.
+    options = ["--repository", str(repository), "--state-dir", str(state.path)]
+    command = [sys.executable, "-m", "tidegate", "samples", "build", *missing, *options]
+    with subprocess.Popen(command) as builder:
+        try:
+            failed = builder.wait() != 0
+        except KeyboardInterrupt:
+            builder.terminate()
+            raise
+    if failed:
+        raise CommandError(
+            "The sample models were not built, see above; start again, or leave them out with --no-samples."
+        )
 
 
 def build(

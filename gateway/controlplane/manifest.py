@@ -126,7 +126,11 @@ class VersionFiles:
     def _verify(self, model: str, version: str) -> str:
         folder = self._root / model / version
         if version not in self.versions(model):
-            raise _unusable(model, version, "it is not in the model repository")
+            raise UnusableVersion(
+                f"There is no version {version} of {model} in the model repository. "
+                "Publish it, or name one of those that `tidegate models list` shows.",
+                step=STEP,
+            )
         try:
             signature = tuple(sorted(_walk(folder)))
             known = self._verified.get((model, version))

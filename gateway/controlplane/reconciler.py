@@ -186,8 +186,10 @@ class Reconciler:
         for version in self._files.versions(state.model):
             try:
                 await self._deployer.deploy_held(state, version, STABLE, ACTOR)
-            except UnusableVersion:
-                continue  # the log has it; an older version may do
+            except UnusableVersion as error:
+                if not self._backoff.failed(key):  # once, not at every try
+                    await self._store.record_refusal(state.model, version, error.step, error.message, ACTOR)
+                continue  # an older version may do
             self._backoff.clear(key)
             return
         seconds = self._backoff.fail(key, asyncio.get_running_loop().time())

@@ -109,7 +109,7 @@ async def test_an_empty_folder_and_none_at_all_are_refused(files: VersionFiles, 
     with pytest.raises(UnusableVersion, match="its folder is empty"):
         await files.verify("digits", "1")
     for version in ("2", "../digits/1", "01"):
-        with pytest.raises(UnusableVersion, match="not in the model repository"):
+        with pytest.raises(UnusableVersion, match="There is no version"):
             await files.verify("digits", version)
 
 

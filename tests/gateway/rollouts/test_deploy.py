@@ -75,7 +75,7 @@ def test_without_golden_requests_the_step_is_skipped(hands: Operator, repository
 
 
 def test_versions_and_models_that_do_not_exist(hands: Operator) -> None:
-    assert "not in the model repository" in hands.refused("POST", "/deploy", 422, {"version": 9})
+    assert "There is no version 9" in hands.refused("POST", "/deploy", 422, {"version": 9})
     assert hands.admin("POST", "/models/nothing/deploy", {"version": 1}).status_code == 404
     for body in (
         {"version": 0},

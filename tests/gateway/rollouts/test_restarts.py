@@ -136,6 +136,10 @@ def test_the_first_deployment_takes_the_highest_usable_version(tmp_path: Path) -
         assert hands.other(model="broken").infer().status_code == 503
         eventually(lambda: hands.loaded() == {"2"})
         assert {line["model"] for line in log_of(gateway, "no_usable_version")} == {"broken"}
+        refused = hands.other(model="broken").admin("GET", "/history?model=broken").json()["changes"]
+        assert [(change["action"], change["actor"]) for change in refused] == [
+            ("deploy.refused", "reconciler")
+        ]
         # A version that is published later waits for the operator.
         publish(repository, 5)
         time.sleep(1)
