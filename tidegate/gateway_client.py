@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import httpx
 
 from tidegate.errors import GatewayRefused, GatewayUnreachable
+from tidegate.state import StateDirectory
 
 CALL_SECONDS = 30.0
 
@@ -63,6 +65,15 @@ class GatewayClient:
         if response.is_error:
             raise GatewayRefused(_sentence(response), response.status_code)
         return response.json() if response.content else None
+
+
+def admin_client(url: str, state_dir: Path) -> GatewayClient:
+    """Return a client of the gateway at `url` that presents the admin key kept in `state_dir`.
+
+    Raises:
+        CommandError: there is no admin key.
+    """
+    return GatewayClient(url, StateDirectory(state_dir).admin_key())
 
 
 def _sentence(response: httpx.Response) -> str:

@@ -14,9 +14,8 @@ from tidegate.commands.options import (
     UrlOption,
 )
 from tidegate.errors import CommandError
-from tidegate.gateway_client import GatewayClient
+from tidegate.gateway_client import admin_client
 from tidegate.output import err, print_json, print_rows
-from tidegate.state import StateDirectory
 
 
 def deploy(
@@ -40,8 +39,7 @@ def deploy(
     """
     model, version = split_target(target)
     path = f"/admin/v1/models/{model}/deploy"
-    key = StateDirectory(state_dir).admin_key()
-    with GatewayClient(url, key) as client, err.status(f"deploying {target}"):
+    with admin_client(url, state_dir) as client, err.status(f"deploying {target}"):
         # The gateway has a deadline for every step; ours would only leave the user in the dark.
         done = client.post(path, {"version": version, "alias": alias}, timeout=None)
     if as_json:

@@ -13,9 +13,8 @@ from tidegate.commands.options import (
     StateDirOption,
     UrlOption,
 )
-from tidegate.gateway_client import GatewayClient
+from tidegate.gateway_client import admin_client
 from tidegate.output import print_json, print_rows
-from tidegate.state import StateDirectory
 
 COLUMNS = ("at", "actor", "action", "subject", "detail")
 
@@ -36,7 +35,7 @@ def history(
       tidegate history --limit 100 --json
     """
     wanted: dict[str, Any] = {"limit": limit} if model is None else {"limit": limit, "model": model}
-    with GatewayClient(url, StateDirectory(state_dir).admin_key()) as client:
+    with admin_client(url, state_dir) as client:
         changes = client.get("/admin/v1/history", wanted)["changes"]
     if as_json:
         print_json(changes)

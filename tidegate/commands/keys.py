@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,9 +13,8 @@ from tidegate.commands.options import (
     StateDirOption,
     UrlOption,
 )
-from tidegate.gateway_client import GatewayClient
+from tidegate.gateway_client import admin_client
 from tidegate.output import err, out, print_json, print_rows
-from tidegate.state import StateDirectory
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -63,7 +61,7 @@ def create(
     }
     if expires_at is not None:
         body["expires_at"] = expires_at
-    with _client(url, state_dir) as client:
+    with admin_client(url, state_dir) as client:
         created = client.post("/admin/v1/keys", body)
     if as_json:
         print_json(created)
@@ -86,7 +84,7 @@ def list_keys(
       tidegate keys list
       tidegate keys list --json
     """
-    with _client(url, state_dir) as client:
+    with admin_client(url, state_dir) as client:
         keys = client.get("/admin/v1/keys")["keys"]
     if as_json:
         print_json(keys)
@@ -108,13 +106,9 @@ def revoke(
 
       tidegate keys revoke 0ddec8hs6o8n
     """
-    with _client(url, state_dir) as client:
+    with admin_client(url, state_dir) as client:
         revoked = client.delete(f"/admin/v1/keys/{key_id}")
     if as_json:
         print_json(revoked)
     else:
         err.print(f"Key {key_id} is revoked.")
-
-
-def _client(url: str, state_dir: Path) -> GatewayClient:
-    return GatewayClient(url, StateDirectory(state_dir).admin_key())

@@ -17,9 +17,8 @@ from tidegate.commands.options import (
     UrlOption,
 )
 from tidegate.errors import CommandError
-from tidegate.gateway_client import GatewayClient
+from tidegate.gateway_client import admin_client
 from tidegate.output import err, print_json, print_rows
-from tidegate.state import StateDirectory
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -60,7 +59,7 @@ def serving(
       tidegate models serving
       tidegate models serving --json
     """
-    with GatewayClient(url, StateDirectory(state_dir).admin_key()) as client:
+    with admin_client(url, state_dir) as client:
         models = client.get("/admin/v1/models")["models"]
     if as_json:
         print_json(models)

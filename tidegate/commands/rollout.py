@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,9 +14,8 @@ from tidegate.commands.options import (
     UrlOption,
 )
 from tidegate.errors import CommandError
-from tidegate.gateway_client import GatewayClient
+from tidegate.gateway_client import admin_client
 from tidegate.output import err, out, print_json, print_rows
-from tidegate.state import StateDirectory
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -48,7 +46,7 @@ def start(
       tidegate rollout start digits --candidate 2 --weight 10
       tidegate rollout start digits --candidate 2 --weight 0
     """
-    with _client(url, state_dir) as client, err.status(f"trying {model} version {candidate} out"):
+    with admin_client(url, state_dir) as client, err.status(f"trying {model} version {candidate} out"):
         body = {"candidate": candidate, "weight": weight}
         # As long as the gateway needs for its steps.
         started = client.post(_path(model), body, timeout=None)
@@ -70,7 +68,7 @@ def set_weight(
 
       tidegate rollout weight digits 50
     """
-    with _client(url, state_dir) as client:
+    with admin_client(url, state_dir) as client:
         changed = client.patch(_path(model), {"weight": weight})
     _show(changed, as_json, f"{model} version {changed['candidate']} answers {weight} % of the requests now.")
 
@@ -90,7 +88,7 @@ def promote(
 
       tidegate rollout promote digits --reason 'no errors for a day'
     """
-    with _client(url, state_dir) as client:
+    with admin_client(url, state_dir) as client:
         ended = client.post(f"{_path(model)}/promote", {"reason": reason})
     _show(ended, as_json, f"{model} version {ended['candidate']} is stable now (before: {ended['stable']}).")
 
@@ -110,7 +108,7 @@ def abort(
 
       tidegate rollout abort digits --reason 'slower than stable'
     """
-    with _client(url, state_dir) as client:
+    with admin_client(url, state_dir) as client:
         ended = client.post(f"{_path(model)}/abort", {"reason": reason})
     _show(ended, as_json, f"{model} version {ended['stable']} answers everything again.")
 
@@ -129,8 +127,8 @@ def rollback(
 
       tidegate rollout rollback digits
     """
-    with _client(url, state_dir) as client, err.status(f"rolling {model} back"):
-        done = client.post(f"/admin/v1/models/{model}/rollback", timeout=None)
+    with admin_client(url, state_dir) as client, err.status(f"rolling {model} back"):
+        done = client.post(f"{_model_path(model)}/rollback", timeout=None)
     _show(
         done, as_json, f"{model} version {done['stable']} is stable now (before: {done['previous_stable']})."
     )
@@ -151,7 +149,7 @@ def status(
       tidegate rollout status digits
       tidegate rollout status digits --json
     """
-    with _client(url, state_dir) as client:
+    with admin_client(url, state_dir) as client:
         found = client.get(_path(model))
     if as_json:
         print_json(found)
@@ -191,10 +189,10 @@ def _show(answer: dict[str, Any], as_json: bool, sentence: str) -> None:
 
 
 def _path(model: str) -> str:
+    return f"{_model_path(model)}/rollout"
+
+
+def _model_path(model: str) -> str:
     if not model or "/" in model or "?" in model:
         raise CommandError(f"{model!r} is no model; `tidegate models list` shows their names.")
-    return f"/admin/v1/models/{model}/rollout"
-
-
-def _client(url: str, state_dir: Path) -> GatewayClient:
-    return GatewayClient(url, StateDirectory(state_dir).admin_key())
+    return f"/admin/v1/models/{model}"
